@@ -1,7 +1,8 @@
 """Challenges: a model that could serve, compared with the one that does, until the test decides.
 
 Commands by the gateway and ``workers.training``; events by ``streams.challenges``; predictions of
-both models by ``workers.inference``, their outcomes by ``streams.scoring``.
+both models by ``workers.inference``, their outcomes by ``streams.scoring``, their signals by
+``streams.signals``, what their ideas came to by ``streams.ideas``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from schemas.models import ModelRegistered
 from schemas.policies import Hours, MinTrades
 from schemas.predictions import Prediction
 from schemas.record import Milliseconds, Record, Symbol, Timeframe
+from schemas.signals import Signal
+from schemas.trades import TradeResult
 
 Variant = Literal["champion", "challenger"]
 Recommendation = Literal["PROMOTE_CHALLENGER", "KEEP_CHAMPION", "INCONCLUSIVE"]
@@ -176,3 +179,27 @@ class ChallengeOutcome(Record):
     gain: Number = Field(description="Sum of champion less challenger log-loss over the rows")
     champion: ReturnTotals = Field(description="Calls held to the horizon, none beside another")
     challenger: ReturnTotals
+
+
+class ShadowSignals(Record):
+    """Both predictions of a bar, graded by one policy; nobody is shown them as signals."""
+
+    challenge_id: ChallengeId
+    strategy: StrategyName = Field(description="Of both models")
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds
+    champion: Signal
+    challenger: Signal
+
+
+class ShadowResult(Record):
+    """What an idea of one of the two models came to; both begin their challenge without one."""
+
+    challenge_id: ChallengeId
+    strategy: StrategyName = Field(description="Of both models")
+    symbol: Symbol
+    timeframe_ms: Timeframe
+    event_time_ms: Milliseconds = Field(description="Close of the bar that ended it")
+    variant: Variant
+    result: TradeResult = Field(description="On paper; its id is the idea's")

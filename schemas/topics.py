@@ -13,6 +13,8 @@ from schemas.challenges import (
     ChallengeEvent,
     ChallengeOutcome,
     ShadowPrediction,
+    ShadowResult,
+    ShadowSignals,
 )
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
@@ -102,6 +104,13 @@ EXPLANATIONS = Topic(
     "explanations.attributions.v1", Explanation, "symbol", "Drivers of a prediction"
 )
 SIGNALS = Topic("signals.graded.v1", Signal, "symbol", "Graded signals")
+SHADOW_SIGNALS = Topic(
+    "signals.shadow.v1",
+    ShadowSignals,
+    "symbol",
+    "What both models of a challenge say, graded alike",
+    retention_ms=DAY_MS,
+)
 ACKNOWLEDGED = Topic(
     "signals.acknowledged.v1", SignalAcknowledged, "symbol", "Signals a human has seen"
 )
@@ -211,6 +220,12 @@ CHALLENGE_OUTCOMES = Topic(
     ChallengeOutcome,
     "strategy",
     "How both models of a challenge did on the same bars",
+)
+CHALLENGE_RESULTS = Topic(
+    "challenges.results.v1",
+    ShadowResult,
+    "symbol",
+    "What ideas of both models of a challenge came to",
 )
 CHALLENGE_EVENTS = Topic(
     "challenges.events.v1",

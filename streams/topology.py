@@ -16,6 +16,7 @@ from schemas.topics import (
     BARS,
     CHALLENGE_COMMANDS,
     CHALLENGE_EVENTS,
+    CHALLENGE_RESULTS,
     CLOCK_TICKS,
     COMMAND_OUTCOMES,
     CONFIG_ACTIVE,
@@ -77,6 +78,7 @@ from streams.deployments.processor import PROCESSOR as DEPLOYED
 from streams.drift.processor import PROCESSOR as DRIFT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.ideas.processor import PROCESSOR as DECIDING
+from streams.ideas.shadows import PROCESSOR as SHADOW_IDEAS
 from streams.journal.processor import PROCESSOR as JOURNAL
 from streams.letters.processor import PROCESSOR as LETTERS
 from streams.market.processor import PROCESSOR as MARKET
@@ -125,7 +127,7 @@ class Worker:
 CHAINS: tuple[Chain, ...] = (
     Chain("letters", (LETTERS,)),  # what it replays is read by the rows below
     Chain("market", (MARKET, FEATURES, REGIMES, SHIFTS)),
-    Chain("signals", (GRADING, SCORING, SHADOWS, DECIDING, DRIFT)),
+    Chain("signals", (GRADING, SCORING, SHADOWS, DECIDING, SHADOW_IDEAS, DRIFT)),
     # What is commanded, seldom; the journal knows its trades by their ids, the others a strategy.
     Chain("promotion", (CONFIGS, CHALLENGES, PROMOTION, DEPLOYED, JOURNAL)),
 )
@@ -248,6 +250,7 @@ WORKERS: tuple[Worker, ...] = (
             DEPLOYMENTS,
             CONFIG_CHANGES,
             CHALLENGE_EVENTS,
+            CHALLENGE_RESULTS,
             JOURNAL_ENTRIES,
             TRADE_RESULTS,
             PORTFOLIO_SNAPSHOTS,

@@ -17,6 +17,8 @@ from schemas.challenges import (
     ChallengeTrade,
     ReturnTotals,
     ShadowPrediction,
+    ShadowResult,
+    ShadowSignals,
 )
 from schemas.configs import ConfigCommand, ConfigEffective, SignalPolicy
 from schemas.dead_letter import DeadLetter
@@ -731,6 +733,35 @@ def shadow_prediction(minute: int = 0, **fields: Any) -> ShadowPrediction:
         "challenger": challenger,
     }
     return ShadowPrediction(**(defaults | fields))
+
+
+def shadow_signals(minute: int = 0, **fields: Any) -> ShadowSignals:
+    """Return what both models say of a bar as signals; both buy."""
+    champion = fields.pop("champion", None) or signal(minute)
+    defaults: dict[str, Any] = {
+        "challenge_id": "challenge-0123456789ab",
+        "strategy": "ensemble",
+        "symbol": champion.symbol,
+        "timeframe_ms": champion.timeframe_ms,
+        "event_time_ms": champion.event_time_ms,
+        "champion": champion,
+        "challenger": champion.changed({"model_version": "m2", "signal_id": f"m2-{minute}"}),
+    }
+    return ShadowSignals(**(defaults | fields))
+
+
+def shadow_result(variant: str = "challenger", **fields: Any) -> ShadowResult:
+    """Return what an idea of one of the models of ``challenge()`` came to."""
+    defaults: dict[str, Any] = {
+        "challenge_id": "challenge-0123456789ab",
+        "strategy": "ensemble",
+        "symbol": "BTCUSDT",
+        "timeframe_ms": MINUTE_MS,
+        "event_time_ms": close_time(1),
+        "variant": variant,
+        "result": trade_result(kind="paper", trade_id=f"{variant}-1", exit_reason="target"),
+    }
+    return ShadowResult(**(defaults | fields))
 
 
 def serving(**fields: Any) -> ModelServing:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from gateway.answers import commands
+from gateway.answers.challenge_ideas import ChallengeIdeas, ideas
 from gateway.answers.commands import Caller, ReasonedBody
 from gateway.answers.model_commands import VersionName, requested_line
 from gateway.context import AppContext
@@ -162,10 +163,11 @@ class PointView(BaseModel):
 
 
 class ChallengeDetails(ChallengeView):
-    """A challenge with its test, and how the interval has shrunk."""
+    """A challenge with its test, how the interval has shrunk, and what its ideas came to."""
 
     sequence: SequenceView
     points: list[PointView]
+    ideas: ChallengeIdeas = Field(description="None of either where trades are posted")
 
 
 class ChallengeList(BaseModel):
@@ -213,7 +215,7 @@ def entity(ctx: AppContext, challenge: Challenge) -> dict[str, Any]:
 
 
 def details(ctx: AppContext, challenge: Challenge) -> dict[str, Any]:
-    """Return a challenge with its test and the interval at each look."""
+    """Return a challenge with its test, the interval at each look, and what its ideas came to."""
     points = ctx.views.challenges.points(challenge.challenge_id)
     return {
         **entity(ctx, challenge),
@@ -225,6 +227,7 @@ def details(ctx: AppContext, challenge: Challenge) -> dict[str, Any]:
             }
             for point in points
         ],
+        "ideas": ideas(ctx.views.challenges, challenge.challenge_id),
     }
 
 

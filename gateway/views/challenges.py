@@ -1,14 +1,18 @@
-"""View of challenges: each as it stands, and how its interval has shrunk."""
+"""View of challenges: each as it stands, how its interval has shrunk, what its ideas came to."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from typing import NamedTuple
 
 from gateway.errors import Unknown
-from schemas.challenges import Challenge, ChallengeEvent
+from schemas.challenges import Challenge, ChallengeEvent, ShadowResult, Variant
 from schemas.timeframes import timeframe_name
+from streams.evaluation.trade_outcome import TradeOutcome
+
+NEWEST_RESULTS = 50  # of a challenge that are kept as they came
 
 
 class ChallengePoint(NamedTuple):
@@ -27,6 +31,8 @@ class ChallengesView:
     def __init__(self) -> None:
         self._newest: dict[str, ChallengeEvent] = {}
         self._points: dict[str, list[ChallengePoint]] = {}
+        self._ideas: dict[tuple[str, Variant], dict[str, TradeOutcome]] = {}  # by trade
+        self._newest_results: dict[str, deque[bytes]] = {}
         self._commands: set[str] = set()  # that are read here
         self._changed = asyncio.Event()
 
@@ -43,6 +49,15 @@ class ChallengesView:
             self._commands.add(event.command_id)
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+    def put_result(self, shadow: ShadowResult, raw: bytes) -> None:
+        """Take what an idea of one of the models came to; one that is known changes nothing."""
+        ideas = self._ideas.setdefault((shadow.challenge_id, shadow.variant), {})
+        if shadow.result.trade_id in ideas:
+            return
+        ideas[shadow.result.trade_id] = TradeOutcome.of_trade(shadow.result)
+        newest = self._newest_results.setdefault(shadow.challenge_id, deque(maxlen=NEWEST_RESULTS))
+        newest.appendleft(raw)
 
     async def wait_for(self, command_id: str, within_s: float) -> None:
         """Return once what came of a command has been read, or when the time is over."""
@@ -77,3 +92,11 @@ class ChallengesView:
     def points(self, challenge_id: str) -> list[ChallengePoint]:
         """Return the interval at each look that had more blocks than the one before."""
         return self._points.get(challenge_id, [])
+
+    def ideas(self, challenge_id: str, variant: Variant) -> list[TradeOutcome]:
+        """Return what every idea of one of the models came to."""
+        return list(self._ideas.get((challenge_id, variant), {}).values())
+
+    def newest_results(self, challenge_id: str) -> list[bytes]:
+        """Return the last ``ShadowResult`` of a challenge as they came, the newest first."""
+        return list(self._newest_results.get(challenge_id, ()))

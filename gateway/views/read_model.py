@@ -43,7 +43,7 @@ from gateway.views.ticks import TickArrival
 from gateway.views.timeframes import running_timeframes
 from gateway.views.versions import VersionsView
 from schemas.access import AccessKey
-from schemas.challenges import ChallengeEvent
+from schemas.challenges import ChallengeEvent, ShadowResult
 from schemas.clock import ClockTick
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
@@ -151,6 +151,7 @@ class ReadModel:
             ConfigChanged: lambda change, _: self.configs.put(change),
             **self.versions.folds(),
             ChallengeEvent: lambda event, _: self.challenges.put(event),
+            ShadowResult: lambda shadow, at: self.challenges.put_result(shadow, at.raw),
             **self.ideas.folds(),
             AccountSnapshot: lambda held, arrival: self.portfolio.put(held, arrival.appended_ms),
             JournalEntry: lambda entry, _: self.journal.put(entry),

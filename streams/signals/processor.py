@@ -1,8 +1,10 @@
 """Signals: predictions in, graded signals out, by the config that is effective at their bar.
 
     configs.effective.v1, predictions.ensemble.v1  -->  [signals]  -->  signals.graded.v1
+                          predictions.shadow.v1                         signals.shadow.v1
 
-A symbol that the config's universe leaves out gets no signal.
+A symbol that the config's universe leaves out gets no signal. Both models of a challenge are graded
+by the config of the bar.
 """
 
 from __future__ import annotations
@@ -10,12 +12,19 @@ from __future__ import annotations
 from pydantic import ConfigDict
 
 from schemas.bounds import LAST_MS
+from schemas.challenges import ShadowPrediction, ShadowSignals
 from schemas.configs import ConfigEffective
 from schemas.ids import derived_id
 from schemas.predictions import Prediction
 from schemas.record import Record
 from schemas.signals import Direction, Signal
-from schemas.topics import CONFIG_EFFECTIVE, PREDICTIONS, SIGNALS
+from schemas.topics import (
+    CONFIG_EFFECTIVE,
+    PREDICTIONS,
+    SHADOW_PREDICTIONS,
+    SHADOW_SIGNALS,
+    SIGNALS,
+)
 from streams.confidence import choose_direction
 from streams.costs import Costs
 from streams.processor import Outputs, Processor, RecordRejected
@@ -36,7 +45,7 @@ class SignalsState(Record):
 
     ``funding_ms`` lies between the last two settlements of funding that were seen. ``returns`` are
     the expected net returns that ``ranked`` compares with. ``direction`` has held since
-    ``since_ms``.
+    ``since_ms``. ``shadow_ms`` is the bar of the last shadow prediction.
     """
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
@@ -49,12 +58,17 @@ class SignalsState(Record):
     returns: bytes = b""
     direction: Direction | None = None
     since_ms: int = -1
+    shadow_ms: int = -1
 
 
-def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[SignalsState, Outputs]:
+def step(
+    state: SignalsState, record: Prediction | ConfigEffective | ShadowPrediction
+) -> tuple[SignalsState, Outputs]:
     """Grade one prediction, or keep a config for its bar; one not newer changes nothing."""
     if isinstance(record, ConfigEffective):
         return _receive(state, record), ()
+    if isinstance(record, ShadowPrediction):
+        return _shadowed(state, record)
     now_ms = record.event_time_ms
     if now_ms <= state.event_time_ms:
         return state, ()
@@ -71,8 +85,9 @@ def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[Sig
         returns=state.returns,
         direction=None,
         since_ms=-1,
+        shadow_ms=state.shadow_ms,
     )
-    config = active if active is not None and active.strategy == record.strategy else None
+    config = _config_of(after, record)
     if config is not None and not config.included:
         return after, ()
     signal = graded(record, config, funding_ms)
@@ -85,6 +100,33 @@ def step(state: SignalsState, record: Prediction | ConfigEffective) -> tuple[Sig
         rank = percentile if expected.low > 0.0 else None
     after = after.changed({"returns": returns, "direction": signal.direction, "since_ms": since_ms})
     return after, (signal.changed({"rank": rank, "since_ms": since_ms}),)
+
+
+def _config_of(state: SignalsState, prediction: Prediction) -> ConfigEffective | None:
+    active = state.active
+    return active if active is not None and active.strategy == prediction.strategy else None
+
+
+def _shadowed(
+    state: SignalsState, shadow: ShadowPrediction
+) -> tuple[SignalsState, tuple[ShadowSignals, ...]]:
+    """Grade what both models of a challenge say of the bar that was graded last."""
+    if shadow.event_time_ms <= state.shadow_ms:
+        return state, ()
+    after = state.changed({"shadow_ms": shadow.event_time_ms})
+    config = _config_of(state, shadow.champion)
+    if config is not None and not config.included:
+        return after, ()
+    signals = ShadowSignals.unchecked(
+        challenge_id=shadow.challenge_id,
+        strategy=shadow.strategy,
+        symbol=shadow.symbol,
+        timeframe_ms=shadow.timeframe_ms,
+        event_time_ms=shadow.event_time_ms,
+        champion=graded(shadow.champion, config, state.funding_ms),
+        challenger=graded(shadow.challenger, config, state.funding_ms),
+    )
+    return after, (signals,)
 
 
 def _funding_interval(state: SignalsState, prediction: Prediction) -> tuple[int | None, int | None]:
@@ -184,8 +226,9 @@ def signal_id(prediction: Prediction) -> str:
 
 PROCESSOR = Processor(
     name="signals",
-    reads=(CONFIG_EFFECTIVE, PREDICTIONS),  # at one time the config comes first
-    writes=(SIGNALS,),
+    # At one time the config comes first, and what its challenger says after the model that serves.
+    reads=(CONFIG_EFFECTIVE, PREDICTIONS, SHADOW_PREDICTIONS),
+    writes=(SIGNALS, SHADOW_SIGNALS),
     initial=SignalsState(),
     step=step,
     state_key=("symbol", "timeframe_ms"),

@@ -1,4 +1,4 @@
-"""SIGKILLs of the signals chain lose no idea and no result, and double none."""
+"""SIGKILLs of the signals chain lose and double no idea and no result, also of a challenge."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ import pytest
 from deploy.topics.admin import apply_topics
 from schemas.record import Record
 from schemas.signals import Signal
-from schemas.topics import IDEAS, IDEAS_SUPPRESSED, PREDICTIONS, SIGNALS, TRADE_RESULTS, topic_of
+from schemas.topics import (
+    CHALLENGE_OUTCOMES,
+    CHALLENGE_RESULTS,
+    IDEAS,
+    IDEAS_SUPPRESSED,
+    PREDICTIONS,
+    SHADOW_PREDICTIONS,
+    SIGNALS,
+    TRADE_RESULTS,
+    topic_of,
+)
 from streams.runtime.memory_driver import replay
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import KafkaSettings
 from streams.signals.processor import PROCESSOR as GRADING
 from streams.topology import CHAINS
 from tests.fakes.running_chains import read_records, wait_for
-from tests.fakes.small_day import log
+from tests.fakes.small_day import log, merged
 from tests.kafka.test_partitions import started
 
 if TYPE_CHECKING:
@@ -27,7 +37,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kafka
 
 KILLS = 5
-WRITTEN = (IDEAS, TRADE_RESULTS, IDEAS_SUPPRESSED)
+READ = (PREDICTIONS, SHADOW_PREDICTIONS)
+WRITTEN = (IDEAS, TRADE_RESULTS, IDEAS_SUPPRESSED, CHALLENGE_OUTCOMES, CHALLENGE_RESULTS)
 
 
 def by_key(records: list[Record]) -> dict[tuple[str, str], list[bytes]]:
@@ -42,8 +53,8 @@ def by_key(records: list[Record]) -> dict[tuple[str, str], list[bytes]]:
     }
 
 
-def signals(predictions: list[Record]) -> int:
-    return sum(isinstance(record, Signal) for record in replay([GRADING], predictions))
+def signals(records: list[Record]) -> int:
+    return sum(isinstance(record, Signal) for record in replay([GRADING], records))
 
 
 def test_kills_at_random_moments_lose_no_idea_and_double_none(new_broker: NewBroker):
@@ -51,28 +62,28 @@ def test_kills_at_random_moments_lose_no_idea_and_double_none(new_broker: NewBro
     kafka = KafkaSettings(bootstrap)
     apply_topics({"bootstrap.servers": bootstrap}, 1)
     (chain,) = (chain for chain in CHAINS if chain.name == "signals")
-    predictions = log()[PREDICTIONS]
+    records = merged(log(), READ)
     chance, publisher = random.Random(3), Publisher(kafka, "feeder")
     process = started(bootstrap, "signals", "0")
     try:
-        size = len(predictions) // KILLS
-        for at in range(0, len(predictions), size):
-            for prediction in predictions[at : at + size]:
-                publisher.publish(prediction)
+        size = len(records) // KILLS
+        for at in range(0, len(records), size):
+            for record in records[at : at + size]:
+                publisher.publish(record)
             publisher.flush()
-            before, after = signals(predictions[:at]), signals(predictions[: at + size])
+            before, after = signals(records[:at]), signals(records[: at + size])
             seen = chance.randint(before, after)
             wait_for(lambda: len(read_records(kafka, SIGNALS)) >= seen)  # noqa: B023 - at once
             process.kill()
             process.wait()
             process = started(bootstrap, "signals", "0")
-        wait_for(lambda: len(read_records(kafka, SIGNALS)) == signals(predictions))
+        wait_for(lambda: len(read_records(kafka, SIGNALS)) == signals(records))
     finally:
         process.kill()
         process.wait()
 
-    given = [message.record for message in read_records(kafka, PREDICTIONS)]
+    given = {topic: [each.record for each in read_records(kafka, topic)] for topic in READ}
     made = [message.record for message in read_records(kafka, *WRITTEN)]
-    assert len(given) == len(predictions)
-    assert by_key(made) == by_key(replay(chain.processors, given))
+    assert sum(map(len, given.values())) == len(records)
+    assert by_key(made) == by_key(replay(chain.processors, merged(given, READ)))
     assert {name for name, _ in by_key(made)} == {topic.name for topic in WRITTEN}

@@ -7,6 +7,7 @@ from typing import Any
 from deploy.cli.config_commands import outcome_lines
 
 SHOWN_POINTS = 12
+VARIANTS = ("champion", "challenger")
 
 
 def challenge_line(row: dict[str, Any]) -> str:
@@ -42,6 +43,7 @@ def details_lines(row: dict[str, Any]) -> list[str]:
         row["reason"],
         f"from {row['starts']}, until {row['deadline']}; at least {row['min_trades']} trades each",
         *_sequence_lines(row["sequence"]),
+        *(_ideas_line(variant, row["ideas"][variant]) for variant in VARIANTS),
         *([f"looks, without the first {left_out}:" if left_out else "looks:"] if points else []),
         *looks,
     ]
@@ -52,7 +54,7 @@ def evaluation_lines(row: dict[str, Any]) -> list[str]:
     return [
         f"{row['recommendation']}: {row['reason']}",
         *_sequence_lines(row["sequence"]),
-        *(_variant_line(variant, row[variant]) for variant in ("champion", "challenger")),
+        *(_variant_line(variant, row[variant]) for variant in VARIANTS),
         "at one look alone, not for a decision:",
         f"  mean returns (Welch): {_test(row['welch_test'])}",
         f"  win rates, by trades: {_test(row['win_rate_test'])}",
@@ -85,6 +87,16 @@ def _variant_line(variant: str, figures: dict[str, Any]) -> str:
     return (
         f"{name}: {figures['trades']} trades, {figures['win_rate']:.0%} won, "
         f"{figures['mean_return']:+.3%} each"
+    )
+
+
+def _ideas_line(variant: str, figures: dict[str, Any]) -> str:
+    if not figures["trades"]:
+        return f"ideas of the {variant}, on paper: none has ended"
+    multiple = figures["expectancy_r"]
+    return (
+        f"ideas of the {variant}, on paper: {figures['trades']}, {figures['hit_rate']:.0%} won, "
+        f"{figures['expectancy']:+.3%} each" + ("" if multiple is None else f", {multiple:+.2f} R")
     )
 
 

@@ -148,6 +148,15 @@ export interface ChallengeDetails {
   starts: string
   sequence: SequenceView
   points: PointView[]
+  /** None of either where trades are posted */
+  ideas: ChallengeIdeas
+}
+
+export interface ChallengeIdeas {
+  champion: TradeFigures
+  challenger: TradeFigures
+  /** Of both, the newest first, at most 50 */
+  newest: ShadowResult[]
 }
 
 export interface ChallengeList {
@@ -1753,6 +1762,21 @@ export interface SettingView {
   source: 'run' | 'variable' | 'secret file' | '.env' | 'default'
   /** By what name it came; null: by none */
   named: string | null
+}
+
+export interface ShadowResult {
+  challenge_id: string
+  /** Of both models */
+  strategy: string
+  /** Canonical symbol, e.g. BTCUSDT */
+  symbol: string
+  /** Bar length in milliseconds */
+  timeframe_ms: number
+  /** Close of the bar that ended it */
+  event_time_ms: number
+  variant: 'champion' | 'challenger'
+  /** On paper; its id is the idea's */
+  result: TradeResult
 }
 
 export interface SignIn {

@@ -46,6 +46,7 @@ async def test_a_challenge_is_created_counted_evaluated_and_cancelled(gateway):
     assert "INCONCLUSIVE: 0 trades of the champion, expected 100 of each" in evaluated.stdout
     assert "mean returns (Welch): undefined" in evaluated.stdout
     assert "at least 100 trades each" in shown.stdout
+    assert "ideas of the challenger, on paper: none has ended" in shown.stdout
     assert f"{name} is cancelled" in cancelled.stdout
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from gateway.access.scopes import needed_scope
 from schemas.versions import ModelCommand
-from tests.build import challenge, challenge_event, close_time, registered
+from tests.build import (
+    challenge,
+    challenge_event,
+    close_time,
+    registered,
+    shadow_result,
+    trade_result,
+)
 from tests.fakes.command_processor import decide_models
 
 pytestmark = pytest.mark.anyio
@@ -130,6 +137,31 @@ async def test_the_interval_of_each_look_is_kept(models):
     row = await models.get(f"{CHALLENGES}/{challenge().challenge_id}")
 
     assert [(p["blocks"], p["low"]) for p in row["points"]] == [(1, None), (2, -0.1), (3, 0.01)]
+
+
+async def test_ideas_of_both_models_are_told_apart_and_count_once(models):
+    models.bus.feed(challenge_event(model=None))
+    results = [
+        shadow_result(variant, result=trade_result(kind="paper", trade_id=name, net_return=net))
+        for variant, name, net in (
+            ("champion", "a", -0.01),
+            ("challenger", "a", 0.02),  # of the same signal
+            ("challenger", "b", 0.04),
+            ("challenger", "b", 0.04),
+        )
+    ]
+    models.bus.feed(*results, shadow_result(challenge_id="challenge-ffffffffffff"))
+
+    ideas = (await models.get(f"{CHALLENGES}/{challenge().challenge_id}"))["ideas"]
+
+    assert [(ideas[v]["trades"], ideas[v]["wins"]) for v in ("champion", "challenger")] == [
+        (1, 0),
+        (2, 2),
+    ]
+    assert ideas["challenger"]["expectancy"] == pytest.approx(0.03)
+    assert [each["result"]["trade_id"] for each in ideas["newest"]] == ["b", "a", "a"]
+    paper = await models.get("/api/performance/summary")
+    assert paper["data"]["ideas"]["trades"] == 0
 
 
 def test_what_changes_a_model_needs_admin_and_a_trade_needs_operate():

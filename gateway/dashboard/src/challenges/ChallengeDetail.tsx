@@ -18,6 +18,7 @@ import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
+import { ChallengeIdeas } from './ChallengeIdeas'
 import { SequencePlot } from './SequencePlot'
 import { gainText, RECOMMENDATIONS, STATUS_TONES, waitText } from './words'
 
@@ -54,6 +55,7 @@ export function ChallengeDetail({ challengeId, onChanged }: { challengeId: strin
       )}
       <SequencePlot challenge={data} />
       <Variants challenge={data} />
+      {data.basis === 'log_loss' && <ChallengeIdeas ideas={data.ideas} />}
       {evaluation.data !== null && <Tests evaluation={evaluation.data} />}
     </>
   )
