@@ -36,7 +36,10 @@ class AccountPosition(Record):
 
 
 class DayIncome(Record):
-    """What was booked since midnight UTC; paid is negative."""
+    """What was booked since midnight UTC, in US dollars; paid is negative.
+
+    Another asset, such as BNB for fees, counts at the venue's price when the account was read.
+    """
 
     from_ms: Milliseconds
     realized_profit: float
@@ -45,7 +48,7 @@ class DayIncome(Record):
     other: float = Field(description="Rebates, insurance and the like")
     transferred: float = Field(description="Put in (+) or taken out (-): no result")
     unvalued: tuple[Text, ...] = Field(
-        description="Assets of further bookings that are no dollar, so they are in no sum"
+        description="Assets of further bookings that have no price there, so they are in no sum"
     )
 
     @property

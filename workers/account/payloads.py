@@ -5,8 +5,9 @@ Unknown fields are ignored: the venue adds new ones.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -14,7 +15,6 @@ from pydantic.alias_generators import to_camel
 
 from schemas.portfolio import AccountPosition, AccountSnapshot, AssetBalance, DayIncome
 from schemas.symbols import QUOTES
-from schemas.timeframes import DAY_MS
 
 Parsed = TypeVar("Parsed")
 
@@ -79,15 +79,31 @@ def read_bookings(rows: Sequence[Any]) -> tuple[Booking, ...]:
     return _parsed("income", _BOOKINGS, rows)
 
 
-def day_income(from_ms: int, bookings: Iterable[Booking]) -> DayIncome:
-    """Return the sums of the bookings of a UTC day; those in no dollar are in none of them."""
+def close_price(bars: Sequence[Any]) -> float | None:
+    """Return the close of the newest of some klines; None without one that can be read."""
+    try:
+        price = float(bars[-1][4])
+    except (IndexError, TypeError, ValueError):
+        return None
+    return price if math.isfinite(price) and price > 0.0 else None
+
+
+def day_income(from_ms: int, bookings: Iterable[Booking], prices: Mapping[str, float]) -> DayIncome:
+    """Return the sums of the bookings of a UTC day; what has no price is in none of them.
+
+    Args:
+        from_ms: Midnight.
+        bookings: Of the day.
+        prices: Of assets that are no dollar, in dollars.
+    """
     sums = dict.fromkeys(("realized_profit", "commission", "funding", "other", "transferred"), 0.0)
     unvalued = set()
     for booking in bookings:
-        if booking.asset in QUOTES:
-            sums[_place(booking.income_type)] += booking.income
-        else:
+        price = 1.0 if booking.asset in QUOTES else prices.get(booking.asset)
+        if price is None:
             unvalued.add(booking.asset)
+        else:
+            sums[_place(booking.income_type)] += booking.income * price
     return DayIncome(from_ms=from_ms, unvalued=tuple(sorted(unvalued)), **sums)
 
 
@@ -99,7 +115,7 @@ def _place(kind: str) -> str:
 
 
 def account_snapshot(
-    venue: str, time_ms: int, account: object, positions: object, bookings: Iterable[Booking]
+    venue: str, time_ms: int, account: object, positions: object, day: DayIncome
 ) -> AccountSnapshot:
     """Return what an account holds.
 
@@ -108,7 +124,7 @@ def account_snapshot(
         time_ms: When the venue was asked, by its own clock.
         account: Raw totals and assets.
         positions: Raw positions; one without a quantity is none.
-        bookings: Of the UTC day of that time.
+        day: The UTC day of that time.
 
     Raises: AccountUnreadable.
     """
@@ -140,7 +156,7 @@ def account_snapshot(
                     key=lambda each: (each.symbol, each.side),
                 )
             ),
-            day=day_income(time_ms // DAY_MS * DAY_MS, bookings),
+            day=day,
         )
     except ValidationError as error:
         raise _unreadable("account", error) from None

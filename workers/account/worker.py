@@ -15,7 +15,8 @@ from collections.abc import Callable
 import structlog
 
 from schemas.portfolio import AccountSnapshot
-from schemas.timeframes import DAY_MS
+from schemas.symbols import QUOTES
+from schemas.timeframes import DAY_MS, MINUTE_MS
 from streams.runtime.heartbeat import heartbeat
 from streams.runtime.publisher import Publisher
 from streams.runtime.settings import Fatal, KafkaSettings
@@ -24,6 +25,8 @@ from workers.account.payloads import (
     AccountUnreadable,
     Booking,
     account_snapshot,
+    close_price,
+    day_income,
     read_bookings,
 )
 from workers.process import fatal, refused
@@ -39,6 +42,7 @@ from workers.venue.exchange import (
 EVERY_S = 15.0
 LOADS_FOR_S = 20.0  # a simulated venue, which starts beside us
 STARTING_EVERY_S = 2.0
+PRICE_AGE_MS = 10 * MINUTE_MS  # of an asset at most
 REFUSED_WAIT_S = 60.0  # a key that is gone may come back; asking for it sooner helps nobody
 NEEDS_A_KEY = (
     "no account to read: set REGIMEFLOW_BINANCE_API_KEY and REGIMEFLOW_BINANCE_API_SECRET of a "
@@ -142,14 +146,32 @@ class AccountReader:
         """
         await self._exchange.require_harmless_key()
         now_ms = await self._exchange.server_time_ms()
-        await self._read_bookings(now_ms // DAY_MS * DAY_MS)
+        day_ms = now_ms // DAY_MS * DAY_MS
+        await self._read_bookings(day_ms)
         return account_snapshot(
             self._venue,
             now_ms,
             await self._exchange.account(),
             await self._exchange.positions(),
-            self._bookings.values(),
+            day_income(day_ms, self._bookings.values(), await self._prices(now_ms)),
         )
+
+    async def _prices(self, now_ms: int) -> dict[str, float]:
+        """Return what an asset that something was booked in costs in dollars, where it has a price.
+
+        What is no dollar is the coin that fees are paid in, which the venue lists too.
+        """
+        prices = {}
+        for asset in {each.asset for each in self._bookings.values()} - set(QUOTES):
+            try:
+                bars = await self._exchange.klines(
+                    f"{asset}USDT", "1m", now_ms - PRICE_AGE_MS, PRICE_AGE_MS // MINUTE_MS + 1
+                )
+            except VenueRefused:  # it is not listed
+                continue
+            if (price := close_price(bars)) is not None:
+                prices[asset] = price
+        return prices
 
     async def _read_bookings(self, day_ms: int) -> None:
         """Add the bookings that are new; the newest ones come again, as several share a time."""

@@ -12,7 +12,13 @@ import pytest
 from schemas.symbols import unified
 from schemas.timeframes import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.workers.simulator.test_ccxt_client import client
-from workers.account.payloads import AccountUnreadable, account_snapshot, read_bookings
+from workers.account.payloads import (
+    AccountUnreadable,
+    account_snapshot,
+    close_price,
+    day_income,
+    read_bookings,
+)
 from workers.account.worker import AccountReader, follow_account
 from workers.simulator.account_book import SimulatedBooking, SimulatedPosition
 from workers.simulator.faults import Fault
@@ -28,6 +34,7 @@ from workers.venue.exchange import (
 
 MINUTES = 3_000  # two days and two hours after the epoch
 MIDNIGHT_MS = EPOCH_MS + 2 * DAY_MS
+NOTHING = day_income(0, (), {})
 
 
 @contextlib.asynccontextmanager
@@ -111,13 +118,34 @@ def test_the_day_begins_at_midnight_utc_and_transfers_are_no_result():
             SimulatedBooking("FUNDING_FEE", 1.5, MIDNIGHT_MS + HOUR_MS),
             SimulatedBooking("API_REBATE", 0.5, MIDNIGHT_MS + HOUR_MS),
             SimulatedBooking("TRANSFER", 5_000.0, MIDNIGHT_MS + HOUR_MS),
-            SimulatedBooking("COMMISSION", -0.01, MIDNIGHT_MS + HOUR_MS, asset="BNB"),
         ]
 
     day = read(booked).day
 
     assert (day.realized_profit, day.commission, day.funding, day.other) == (-120, -8, 1.5, 0.5)
-    assert (day.result, day.transferred, day.unvalued) == (-126.0, 5_000.0, ("BNB",))
+    assert (day.result, day.transferred, day.unvalued) == (-126.0, 5_000.0, ())
+
+
+def test_fees_in_a_coin_count_at_its_price_and_a_coin_that_is_not_listed_is_named():
+    def booked(venue):
+        venue.account.holdings.append(SimulatedPosition("BNBUSDT", 1.0, 700.0))
+        venue.account.bookings += [
+            SimulatedBooking("COMMISSION", -4.0, MIDNIGHT_MS),
+            SimulatedBooking("COMMISSION", -0.01, MIDNIGHT_MS + HOUR_MS, asset="BNB"),
+            SimulatedBooking("COMMISSION", -3.0, MIDNIGHT_MS + HOUR_MS, asset="OLDCOIN"),
+        ]
+
+    snapshot = read(booked, symbols=("BTCUSDT", "BNBUSDT"))
+
+    [position] = snapshot.positions
+    fees_in_coin = -4.0 - snapshot.day.commission
+    assert fees_in_coin == pytest.approx(0.01 * position.mark_price, rel=0.01)
+    assert snapshot.day.unvalued == ("OLDCOIN",)
+
+
+@pytest.mark.parametrize("bars", [[], [[1]], [None], [[0, 0, 0, 0, "NaN"]], [[0, 0, 0, 0, "-1"]]])
+def test_bars_that_name_no_price_value_nothing(bars):
+    assert close_price(bars) is None
 
 
 def test_bookings_beyond_one_page_are_all_counted_once_and_not_asked_for_again():
@@ -285,9 +313,9 @@ def test_an_amount_that_is_no_number_is_refused_by_its_name(field, value):
         "1.5",
     )
 
-    assert account_snapshot("x", 0, {**body, "assets": []}, [], ()).equity == 1.5
+    assert account_snapshot("x", 0, {**body, "assets": []}, [], NOTHING).equity == 1.5
     with pytest.raises(AccountUnreadable, match=r"account\.|initial_margin"):
-        account_snapshot("x", 0, {**body, "assets": [], field: value}, [], ())
+        account_snapshot("x", 0, {**body, "assets": [], field: value}, [], NOTHING)
 
 
 def test_a_booking_without_its_amount_is_refused():
