@@ -279,8 +279,9 @@ class _ChainRun:
         if numbers:
             self.report("restoring", f"partitions {sorted(numbers)}")
             ends = changelog_ends(self._kafka, self._chain, numbers)
-            require_states(self._name, ends, offsets, self._member.notes)
-            states, anew = restore(self._name, self._kafka, self._chain, ends, offsets)
+            notes = self._member.notes
+            require_states(self._name, ends, offsets, notes)
+            states, anew = restore(self._name, self._kafka, self._chain, ends, offsets, notes=notes)
             self._states.update(states)
             self._anew.update(anew)
             self._ends.update(ends)

@@ -1,7 +1,8 @@
 """States of a chain as its changelogs and inputs give them back after a restart.
 
-A changelog whose keys have another shape than ``state_key`` is of an older processor. The states of
-the whole chain are then folded anew from its inputs, up to the committed offsets.
+A changelog whose keys have another shape than ``state_key`` is of an older processor, and one that
+no note of the offsets names is of a processor that has joined the chain since. The states of those
+are then folded anew from the chain's inputs, up to the committed offsets.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ def restore(
     chain: Sequence[Processor],
     ends: Mapping[Partition, int],
     offsets: Mapping[Partition, int],
+    *,
+    notes: Mapping[Partition, str],
 ) -> tuple[dict[int, States], dict[int, States]]:
     """Read back the states of some partitions.
 
@@ -102,6 +105,7 @@ def restore(
         chain: Processors in flow order.
         ends: Ends of the changelogs to restore from.
         offsets: Committed offsets of the consumed topics, read before this call.
+        notes: Kept with them, by ``ends_note``.
 
     Returns: states by partition number, windows refilled; and those of them that were folded anew,
     which are to be written, or each start would fold those of a symbol that has ended again.
@@ -116,7 +120,7 @@ def restore(
         for entry in reader.read_to_end(unreadable=_cannot_restore):
             owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
             states[entry.stored.partition][owner.name, key] = entry.record
-    older = outdated(chain, states.values())
+    older = outdated(chain, states.values()) | joined(chain, offsets, notes)
     if older:
         log.info("state.refolded", consumer=name, processors=sorted(older))
         consumed = {source: at for source, at in offsets.items() if source[1] in states}
@@ -143,6 +147,20 @@ def outdated(chain: Sequence[Processor], partitions: Iterable[States]) -> set[st
             if len(key) != len(processor.state_key) or not is_current(state):
                 older.add(name)
     return older
+
+
+def joined(
+    chain: Sequence[Processor], offsets: Mapping[Partition, int], notes: Mapping[Partition, str]
+) -> set[str]:
+    """Return the processors that were not in the chain when it committed its offsets.
+
+    They have missed what came before, such as the policy that their first command goes by.
+    """
+    known: dict[int, set[str]] = defaultdict(set)
+    for (topic, number), offset in offsets.items():
+        if offset > 0 and (note := notes.get((topic, number))):
+            known[number].update(json.loads(note))
+    return {row.name for row in chain for logs in known.values() if row.changelog not in logs}
 
 
 def fold_inputs(

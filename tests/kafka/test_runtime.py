@@ -287,6 +287,23 @@ def test_states_of_older_code_are_folded_anew_once_also_of_a_symbol_that_has_end
     assert last["bars"] == 21.0  # in tens until the last, which is in ones
 
 
+def test_a_processor_that_joins_a_chain_learns_once_what_came_before(bootstrap):
+    group, (first, *later) = next(groups), CHAIN
+    with running(bootstrap, (first,), group):
+        publish(bootstrap, *map(raw_bar, range(5)))
+        take(bootstrap, BARS, 5)
+
+    anew = []
+    for minute in (5, 6):
+        with capture_logs() as logs, running(bootstrap, CHAIN, group):
+            publish(bootstrap, raw_bar(minute))
+            vectors = [m.record for m in take(bootstrap, FEATURE_VECTORS, minute - 4)]
+        anew.append([line["processors"] for line in logs if line["event"] == "state.refolded"])
+
+    assert anew == [[sorted(each.name for each in later)], []]
+    assert [vector["bars"] for vector in vectors] == [6.0, 7.0]
+
+
 @pytest.mark.parametrize("lost", [CHAIN, CHAIN[1:2]], ids=["all", "one"])
 def test_a_state_that_is_gone_is_refused_and_made_anew_from_the_inputs(bootstrap, lost):
     feeder, group, kafka = Feeder(bootstrap), next(groups), KafkaSettings(bootstrap)

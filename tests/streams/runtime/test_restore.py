@@ -5,7 +5,8 @@ from __future__ import annotations
 from streams.features.kernel_state import LAYOUT
 from streams.features.processor import PROCESSOR as FEATURES
 from streams.features.state import FeaturesState
-from streams.runtime.restore import outdated
+from streams.runtime.restore import joined, outdated
+from streams.shifts.processor import PROCESSOR as SHIFTS
 
 KEY = ("features", ("BTCUSDT", 60_000))
 
@@ -21,3 +22,14 @@ def test_states_that_were_keyed_in_another_way_are_made_anew() -> None:
     by_symbol = ("features", ("BTCUSDT",))
 
     assert outdated([FEATURES], [{by_symbol: FeaturesState(layout=LAYOUT)}]) == {"features"}
+
+
+def test_a_processor_has_joined_a_chain_that_has_read_something_and_kept_no_state_of_it() -> None:
+    chain, bars = (FEATURES, SHIFTS), ("market.bars.v1", 0)
+    before = {bars: '{"features.state.v1": 4}'}
+
+    assert joined(chain, {bars: 7}, before) == {"shifts"}
+    assert joined(chain, {bars: 0}, before) == set()  # nothing is read
+    assert joined(chain, {bars: 7}, {}) == set()  # offsets from before there were notes
+    since = before | {("drift.references.v1", 0): '{"features.state.v1": 5, "shifts.state.v1": 0}'}
+    assert joined(chain, {bars: 7, ("drift.references.v1", 0): 1}, since) == set()
