@@ -15,11 +15,15 @@ from tests.build import (
     trade_result,
 )
 from tests.fakes.command_processor import decide_models
+from tests.fakes.gateway import tick
+from tests.fakes.two_at_once import post_two_at_once
 
 pytestmark = pytest.mark.anyio
 
 MODELS = "/api/v1/models/ensemble/challenges"
 CHALLENGES = "/api/v1/challenges"
+NOW = 60  # minute of the market
+LATER_MS = close_time(NOW) + 1
 
 
 @pytest.fixture
@@ -72,6 +76,103 @@ async def test_a_challenge_is_created_once_and_is_the_active_one(models):
 )
 async def test_what_cannot_be_compared_is_refused(models, body, status, said):
     assert said in (await send(models, MODELS, body, status))["detail"]
+
+
+async def test_of_two_challenges_at_once_one_begins_and_the_other_gets_409(models):
+    statuses = await post_two_at_once(models, *((MODELS, {"challenger": 2}) for _ in range(2)))
+
+    assert statuses == [200, 409]
+    assert len((await models.get(MODELS))["challenges"]) == 1
+
+
+async def test_a_version_that_is_neither_staged_nor_serves_can_challenge_nobody(models):
+    archived = {"version": 2, "stage": "Archived"}
+    await send(models, "/api/v1/strategies/ensemble/models/stage", archived)
+
+    refused = await send(models, MODELS, {"challenger": 2}, 409)
+
+    assert refused["detail"] == (
+        "challenger: version 2 is Archived, expected Staging: move it there first"
+    )
+
+
+@pytest.fixture
+async def posted(models):
+    """Where trades of a challenge that has begun are posted, and one that it takes."""
+    created = await send(models, MODELS, {"challenger": 2, "basis": "trades", "min_trades": 2})
+    trade = {
+        "trade_id": "1",
+        "variant": "champion",
+        "net_return": 0.01,
+        "opened_ms": close_time(40),
+        "closed_ms": close_time(NOW),
+    }
+    models.bus.feed(tick(NOW), tick(NOW))  # alone a leap is not believed
+    return f"{CHALLENGES}/{created['challenge']['challenge_id']}/trades", trade
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"trade_id": ""}, 400, "trade_id"),
+        ({"trade_id": "é" * 101}, 400, "trade_id"),
+        ({"variant": "both"}, 400, "'champion' or 'challenger'"),
+        ({"net_return": "much"}, 400, "net_return"),
+        ({"net_return": 1e9}, 400, "less than or equal to 1000"),
+        ({"net_return": -11}, 400, "greater than or equal to -10"),
+        ({"net_return": None}, 400, "net_return"),
+        ({"opened_ms": -1}, 400, "opened_ms"),
+        ({"opened_ms": 2**70}, 400, "opened_ms"),
+        ({"closed_ms": 1}, 400, "closed_ms: got 1, expected"),
+        ({"profit": 1}, 400, "profit"),
+    ],
+)
+async def test_a_trade_that_cannot_be_is_refused_by_field_and_expectation(
+    models, posted, changes, status, said
+):
+    path, trade = posted
+
+    assert said in (await send(models, path, trade | changes, status))["detail"]
+
+
+async def test_a_trade_that_comes_again_counts_once_and_one_from_ahead_or_after_the_end_not_at_all(
+    models, posted
+):
+    path, trade = posted
+    unicode = trade | {"trade_id": "Geschäft-1 💶", "variant": "challenger"}
+    codes = [
+        (await send(models, path, each))["outcome"]["code"] for each in (trade, trade, unicode)
+    ]
+    other = await send(models, path, trade | {"net_return": 0.5}, 409)
+    ahead = await send(models, path, trade | {"trade_id": "2", "closed_ms": LATER_MS}, 400)
+    evaluated = await models.get(path.replace("trades", "evaluate"))
+    await send(models, path.replace("trades", "cancel"), {})
+
+    assert codes == ["done", "same", "done"]
+    assert other["detail"].startswith("1 is another trade of")
+    assert ahead["detail"] == f"closed_ms: got {LATER_MS}, expected {close_time(NOW)}, now"
+    assert [evaluated[each]["trades"] for each in ("champion", "challenger")] == [1, 1]
+    assert "is not active" in (await send(models, path, trade | {"trade_id": "3"}, 409))["detail"]
+
+
+async def test_one_arm_empty_or_without_any_spread_decides_nothing_and_shows_no_test(
+    models, posted
+):
+    path, trade = posted
+    for number in range(3):
+        await send(models, path, trade | {"trade_id": f"champion-{number}"})
+    alone = await models.get(path.replace("trades", "evaluate"))
+    for number in range(3):
+        alike = trade | {"trade_id": f"challenger-{number}", "variant": "challenger"}
+        await send(models, path, alike | {"net_return": 0.02})
+    constant = await models.get(path.replace("trades", "evaluate"))
+
+    for evaluated in (alone, constant):
+        assert (evaluated["recommendation"], evaluated["welch_test"]) == ("INCONCLUSIVE", None)
+    assert alone["reason"] == "0 trades of the challenger, expected 2 of each"
+    assert alone["challenger"]["mean_return"] is None
+    assert constant["sequence"]["low"] is None
+    assert constant["challenger"]["deviation"] == 0.0
 
 
 async def test_trades_count_once_and_a_cancelled_challenge_takes_none(models):

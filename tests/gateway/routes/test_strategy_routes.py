@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from gateway.access import control
@@ -14,6 +12,7 @@ from schemas.configs import KEPT_MS, ConfigCommand
 from tests.fakes.command_processor import decide_configs
 from tests.fakes.documented_config import TRADAI_YAML
 from tests.fakes.gateway import WALL_MS
+from tests.fakes.two_at_once import post_two_at_once
 
 pytestmark = pytest.mark.anyio
 
@@ -141,22 +140,9 @@ async def test_of_two_activations_at_once_one_wins_and_the_other_gets_409(config
     versions = [
         await created(configs, body={"config_data": {"timeframe": name}}) for name in ("1h", "4h")
     ]
-    decide, waiting, both = configs.bus.answers, [], asyncio.Event()
-
-    def hold(record):
-        waiting.append(record)
-        if len(waiting) == 2:
-            both.set()
-        return ()
-
-    configs.bus.answers = hold
     paths = [f"{ROOT}/MyStrategy/configs/{v['config_id']}/activate" for v in versions]
-    calls = [asyncio.create_task(configs.client.post(path)) for path in paths]
-    await both.wait()
-    for command in waiting:
-        configs.bus.feed(*decide(command))
 
-    statuses = sorted([(await call).status_code for call in calls])
+    statuses = await post_two_at_once(configs, *((path, None) for path in paths))
 
     assert statuses == [200, 409]
 

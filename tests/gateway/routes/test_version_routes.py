@@ -13,6 +13,7 @@ from streams.configs.content import SHIPPED, config_id, content_hash, normalised
 from tests.build import close_time, comparison, config_command, registered
 from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import LAST, ticks
+from tests.fakes.two_at_once import post_two_at_once
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +91,16 @@ async def test_what_served_at_a_time_is_listed_with_why(models):
     assert now["versions"][1]["reason"] == "reviewed"
     assert len(early["versions"]) == 2
     assert (await models.client.get(f"{MODELS}/versions?as_of=soon")).status_code == 400
+
+
+async def test_of_two_promotions_at_once_one_wins_and_the_other_gets_409(gateway):
+    decide_models(gateway, trained("a", 2), trained("b", 4), trained("c", 6))
+    path = f"{STRATEGIES}/models/promote"
+
+    statuses = await post_two_at_once(gateway, (path, {"version": 2}), (path, {"version": 3}))
+
+    assert statuses == [200, 409]
+    assert await stages(gateway) == {1: "Archived", 2: "Production", 3: "Staging"}
 
 
 async def test_what_served_a_bar_is_told_apart_from_what_was_promoted_by_then(models):

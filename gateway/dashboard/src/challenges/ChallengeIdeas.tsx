@@ -41,8 +41,8 @@ export function ChallengeIdeas({ ideas }: { ideas: Ideas }) {
         </TableScroll>
       )}
       <p className={text.footNote}>
-        Each model is taken as if it served, by the same config, exits and costs. An idea ends within its horizon, so the
-        first come later than the first outcomes. They inform; the interval above decides.
+        Each model is taken as if it served, by the same config, exits and costs. An idea ends within its horizon, so
+        the first come later than the first outcomes. They inform; the interval above decides.
       </p>
     </Panel>
   )

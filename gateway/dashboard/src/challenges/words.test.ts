@@ -10,7 +10,8 @@ test('a gain stands on the scale of its basis, with its sign', () => {
 })
 
 test('how long it still takes is told only while it runs and can be known', () => {
-  const at = (fields: Partial<SequenceView>) => ({ more_bars: null, more_trades: null, blocks: 3, ...fields }) as SequenceView
+  const at = (fields: Partial<SequenceView>) =>
+    ({ more_bars: null, more_trades: null, blocks: 3, ...fields }) as SequenceView
 
   expect(waitText(at({ more_bars: 1400 }), 'active')).toContain('1,400 more bars')
   expect(waitText(at({ more_trades: 90 }), 'active')).toContain('90 more trades')
