@@ -1,6 +1,6 @@
 """Ideas of both models of a challenge, as they would be if each served.
 
-    signals.shadow.v1  -->  [shadow_ideas]  -->  challenges.results.v1
+    signals.shadow.v1  -->  [shadow-ideas]  -->  challenges.results.v1
 
 The same step makes them as makes the ideas that are shown. A challenge begins without any.
 """
@@ -56,7 +56,7 @@ def _result(signals: ShadowSignals, variant: Variant, result: TradeResult) -> Sh
 
 
 PROCESSOR = Processor(
-    name="shadow_ideas",
+    name="shadow-ideas",
     reads=(SHADOW_SIGNALS,),
     writes=(CHALLENGE_RESULTS,),
     initial=ShadowIdeasState(),
