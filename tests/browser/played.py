@@ -26,12 +26,15 @@ from schemas.predictions import (
 from schemas.record import Record
 from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal
+from schemas.timeframes import MINUTE_MS
 from schemas.trades import TradeResult
 from streams.ideas.processor import PROCESSOR as IDEAS
 from streams.regimes.processor import PROCESSOR as REGIMES
 from streams.runtime.memory_driver import MemoryDriver
 from streams.scoring.processor import PROCESSOR as SCORING
 from streams.signals.processor import PROCESSOR as GRADING
+from streams.signals.processor import SignalsState
+from streams.signals.rank import SINGLE
 from tests.build import (
     START_MS,
     bar,
@@ -47,6 +50,8 @@ HORIZON = 15
 DRIFT = (3.2e-4, -3.4e-4, 0.0)
 VOLATILITY = (6e-4, 9e-4, 4e-4)
 STAY = 0.988
+# Of signals before the first minute: a rank needs a hundred to stand among.
+EARLIER_RETURNS = np.linspace(-0.002, 0.002, 100).astype(SINGLE).tobytes()
 VALUES = {
     "rsi_14": (58.0, 11.0),
     "adx_14": (24.0, 8.0),
@@ -91,6 +96,7 @@ def play(
     filtering = MemoryDriver((REGIMES,))
     filtering.feed(regime_parameters(symbol=symbol, model_version=MODEL, **_filter()))
     grading = MemoryDriver((GRADING, SCORING, IDEAS))
+    grading.states[GRADING.name, (symbol, MINUTE_MS)] = SignalsState(returns=EARLIER_RETURNS)
     for minute in range(minutes):
         now = bars[minute]
         regime = _regime(filtering, now, bars[max(0, minute - 1)].close, minute)
