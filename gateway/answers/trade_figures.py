@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from streams.evaluation.interval import Interval
 from streams.evaluation.trade_summary import TradeSummary
 
-INTERVALS = ("hit_rate", "expectancy")
+INTERVALS = ("hit_rate", "expectancy", "expectancy_r")
 
 
 class TradeFigures(BaseModel):
@@ -36,6 +36,8 @@ class TradeFigures(BaseModel):
     expectancy_r: float | None = Field(
         description="Mean net return over the distance to the stop; null: none had one"
     )
+    expectancy_r_low: float | None = Field(description="As that of the expectancy, of those trades")
+    expectancy_r_high: float | None
     r_trades: int = Field(description="Trades that had a stop")
     days: int = Field(description="With an exit")
     from_ms: int | None = Field(description="First entry")

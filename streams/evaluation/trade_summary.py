@@ -31,6 +31,7 @@ class TradeSummary:
         expectancy_interval: By blocks of days, because trades of one day move together.
         expected: Mean of the net returns expected at the decisions that stated one.
         expectancy_r: Mean net return over the distance to the stop, of the trades that had one.
+        expectancy_r_interval: As of ``expectancy``, of those trades.
         r_trades: How many those are.
         days: With an exit.
         from_ms, to_ms: First entry and last exit.
@@ -53,6 +54,7 @@ class TradeSummary:
     expectancy_interval: Interval | None
     expected: float | None
     expectancy_r: float | None
+    expectancy_r_interval: Interval | None
     r_trades: int
     days: int
     from_ms: int | None
@@ -82,7 +84,8 @@ def summarise(outcomes: Iterable[TradeOutcome], overlap_ms: int = 0) -> TradeSum
     gross = math.fsum(each.gross_return for each in ended)
     loss = -math.fsum(value for value in net if value < 0.0)
     profits = [Decimal(each.profit) for each in ended if each.profit is not None]
-    multiples = [each.r_multiple for each in ended if each.r_multiple is not None]
+    staked = [(each.closed_ms, each.r_multiple) for each in ended if each.r_multiple is not None]
+    multiples = [multiple for _, multiple in staked]
     times = [each.closed_ms for each in ended]
     return TradeSummary(
         trades=len(net),
@@ -93,6 +96,7 @@ def summarise(outcomes: Iterable[TradeOutcome], overlap_ms: int = 0) -> TradeSum
         expectancy_interval=mean_by_days(times, net, overlap_ms),
         expected=_mean([each.expected for each in ended if each.expected is not None]),
         expectancy_r=_mean(multiples),
+        expectancy_r_interval=mean_by_days([time for time, _ in staked], multiples, overlap_ms),
         r_trades=len(multiples),
         days=len({time_ms // DAY_MS for time_ms in times}),
         from_ms=min((each.opened_ms for each in ended), default=None),

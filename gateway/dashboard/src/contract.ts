@@ -2253,6 +2253,9 @@ export interface TradeFigures {
   expected: number | null
   /** Mean net return over the distance to the stop; null: none had one */
   expectancy_r: number | null
+  /** As that of the expectancy, of those trades */
+  expectancy_r_low: number | null
+  expectancy_r_high: number | null
   /** Trades that had a stop */
   r_trades: number
   /** With an exit */
@@ -2304,6 +2307,9 @@ export interface TradePerformance {
   expected: number | null
   /** Mean net return over the distance to the stop; null: none had one */
   expectancy_r: number | null
+  /** As that of the expectancy, of those trades */
+  expectancy_r_low: number | null
+  expectancy_r_high: number | null
   /** Trades that had a stop */
   r_trades: number
   /** With an exit */

@@ -127,6 +127,21 @@ def test_the_interval_covers_the_mean_at_every_look(mean):
     assert missed / 300 <= 0.05
 
 
+def test_multiples_of_one_risk_are_bounded_as_the_returns_that_they_are_made_of():
+    drawn = np.random.default_rng(3).normal(0.001, 0.01, 80).tolist()
+    plain = results(drawn, days=20)
+    staked = [each._replace(r_multiple=each.net_return / 0.02) for each in plain]
+    elsewhere = [each._replace(trade_id=f"no stop {each.trade_id}") for each in plain]
+
+    summary = summarise([*staked, *elsewhere])
+
+    alone, bounds = summarise(staked).expectancy_interval, summary.expectancy_r_interval
+    assert alone is not None
+    assert bounds is not None
+    assert (bounds.low, bounds.high) == pytest.approx((alone.low / 0.02, alone.high / 0.02))
+    assert summarise(plain).expectancy_r_interval is None
+
+
 def test_costs_are_what_lies_between_gross_and_net_funding_among_them():
     paid = outcome(0.005, gross_return=0.01, cost=0.002, funding=0.003)
 

@@ -78,7 +78,10 @@ function Cells({ figures: f }: { figures: TradeFigures }) {
     <>
       <ResultCells figures={f} />
       <td>{signedPercent(f.expected, 3)}</td>
-      <td>{ratioText(f.expectancy_r)}</td>
+      <td className={toneOf(f.expectancy_r_low, f.expectancy_r_high)}>
+        {ratioText(f.expectancy_r)}
+        <Bounds words={ratioText} low={f.expectancy_r_low} high={f.expectancy_r_high} />
+      </td>
       <td>{ratioText(f.profit_factor)}</td>
       <td>{percent(f.max_drawdown, 1)}</td>
       <td>{percent(f.cost_share)}</td>
