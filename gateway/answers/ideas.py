@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from gateway.answers.trade_figures import bounds
+from gateway.answers.trade_figures import TradeFigures, figures
 from gateway.context import AppContext
 from gateway.envelope import raw
 from gateway.views.ideas import CompactIdea
@@ -27,33 +27,12 @@ class IdeaItem(IdeaEvent):
     age_bars: int = Field(description="Bars from its entry until now, or until its end")
 
 
-class PastIdeas(BaseModel):
-    """What the newest closed ideas of one kind came to, after costs and funding.
-
-    They do not overlap. Those whose end is unknown are not among them.
-    """
-
-    ideas: int
-    wins: int = Field(description="That earned more than 0")
-    hit_rate: float | None
-    hit_rate_low: float | None = Field(description="95 % interval at every look")
-    hit_rate_high: float | None
-    expectancy: float | None = Field(description="Mean net return of one, a fraction")
-    expectancy_low: float | None = Field(
-        description="The same, by days of exit; null below ten whole ones"
-    )
-    expectancy_high: float | None
-    days: int = Field(description="With an exit")
-    mean_r: float | None = Field(description="Mean of their R multiples")
-    expected: float | None = Field(description="Mean net return that was expected of them")
-
-
 class IdeaDetail(IdeaItem):
     """One idea with the signal that it is made of, and what those like it came to."""
 
     signal: Signal | None = Field(description="Null: it is no longer held; it is on its topic")
     explanation: Explanation | None = Field(description="Null until made, as of the signal")
-    similar: PastIdeas = Field(
+    similar: TradeFigures = Field(
         description="Closed ideas of its strategy, symbol, timeframe and side"
     )
 
@@ -79,29 +58,19 @@ def detail(ctx: AppContext, idea: CompactIdea) -> dict[str, Any]:
         **shown,
         "signal": raw(None if signal is None else signal.raw),
         "explanation": raw(None if signal is None else ctx.views.explanation(signal)),
-        "similar": past_ideas(ctx, idea).model_dump(),
+        "similar": past_ideas(ctx, idea),
     }
 
 
-def past_ideas(ctx: AppContext, idea: CompactIdea) -> PastIdeas:
-    """Return what the newest closed ideas of an idea's kind came to, itself left out."""
+def past_ideas(ctx: AppContext, idea: CompactIdea) -> dict[str, Any]:
+    """Return what the newest closed ideas of an idea's kind came to, itself left out.
+
+    They do not overlap. Those whose end is unknown are not among them.
+    """
     alike = (
         each.idea_id
         for each in ctx.views.ideas.newest_first()
         if each.kind == idea.kind and not each.open and each is not idea
     )
     known = filter(None, (ctx.views.results.outcome("paper", idea_id) for idea_id in alike))
-    figures = summarise(islice(known, PAST_IDEAS))
-    return PastIdeas.model_validate(
-        {
-            "ideas": figures.trades,
-            "wins": figures.wins,
-            "hit_rate": figures.hit_rate,
-            **bounds("hit_rate", figures.hit_rate_interval),
-            "expectancy": figures.expectancy,
-            **bounds("expectancy", figures.expectancy_interval),
-            "days": figures.days,
-            "mean_r": figures.expectancy_r,
-            "expected": figures.expected,
-        }
-    )
+    return figures(summarise(islice(known, PAST_IDEAS)))

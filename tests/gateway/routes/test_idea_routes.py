@@ -64,9 +64,9 @@ async def test_an_idea_shows_its_signal_and_what_those_like_it_came_to(gateway):
     assert idea["signal"]["signal_id"] == f"signal-BTCUSDT-{LAST}"
     assert idea["explanation"]["positive"][0]["feature"] == "rsi_14"
     similar = idea["similar"]
-    assert (similar["ideas"], similar["wins"], similar["hit_rate"]) == (2, 1, 0.5)
+    assert (similar["trades"], similar["wins"], similar["hit_rate"]) == (2, 1, 0.5)
     assert similar["expectancy"] == pytest.approx((0.0037 - 0.001) / 2)
-    assert similar["mean_r"] == pytest.approx((1.85 - 0.5) / 2)
+    assert similar["expectancy_r"] == pytest.approx((1.85 - 0.5) / 2)
     assert similar["expectancy_low"] is None
     assert similar["expected"] == 0.004
 
@@ -77,7 +77,7 @@ async def test_an_idea_without_a_past_and_with_a_signal_long_gone_says_so_with_n
     idea = (await gateway.get(f"{IDEAS}/idea-BTCUSDT-{LAST}"))["data"]
 
     assert (idea["signal"], idea["explanation"]) == (None, None)
-    assert (idea["similar"]["ideas"], idea["similar"]["hit_rate"]) == (0, None)
+    assert (idea["similar"]["trades"], idea["similar"]["hit_rate"]) == (0, None)
 
 
 async def test_what_opened_no_idea_is_counted_by_reason_over_markets(gateway):

@@ -1,7 +1,7 @@
 // One idea: what it was decided on, where it stands, and what those like it came to.
 
 import type { IdeaDetail as Detail } from '../contract'
-import { percent, priceText, ratioText, signedPercent, stampText } from '../lib/format'
+import { countText, percent, priceText, ratioText, signedPercent, stampText } from '../lib/format'
 import { linkToSignal } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
 import { DirectionMark } from '../ui/DirectionMark'
@@ -82,22 +82,22 @@ function Result({ idea }: { idea: Detail }) {
 }
 
 function Similar({ similar: s }: { similar: Detail['similar'] }) {
-  if (s.ideas === 0) return <p className={text.footNote}>No idea like it has ended yet.</p>
+  if (s.trades === 0) return <p className={text.footNote}>No idea like it has ended yet.</p>
   const within =
     s.expectancy_low === null ? '' : `, ${signedPercent(s.expectancy_low)} to ${signedPercent(s.expectancy_high)}`
   return (
     <>
-      <h3 className={table.heading}>Those like it: {s.ideas} of its market, timeframe and side</h3>
+      <h3 className={table.heading}>Those like it: {countText(s.trades)} of its market, timeframe and side</h3>
       <Facts>
         <Fact name="Net return of one">
           {signedPercent(s.expectancy)}
           {within}
         </Fact>
         <Fact name="Expected of them">{signedPercent(s.expected)}</Fact>
-        <Fact name="Hit rate">
+        <Fact name={<Term word="Hit rate" />}>
           {percent(s.hit_rate)}, {percent(s.hit_rate_low)} to {percent(s.hit_rate_high)}
         </Fact>
-        <Fact name={<Term word="R" />}>{ratioText(s.mean_r)}</Fact>
+        <Fact name={<Term word="R" />}>{ratioText(s.expectancy_r)}</Fact>
       </Facts>
     </>
   )
