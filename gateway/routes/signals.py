@@ -100,13 +100,18 @@ class SignalFilter(BaseModel):
     direction: list[Direction] | None = Field(
         default=None, max_length=100, description="May be repeated"
     )
+    min_rank: float | None = Field(
+        default=None, ge=0, le=100, description="Least percentile; leaves out what has no rank"
+    )
     before_ms: TimeMs | None = Field(default=None, description="Only bar closes before")
 
     def passes(self, views: ReadModel, signal: CompactSignal) -> bool:
         """Whether a signal belongs in the answer."""
+        rank = -1.0 if signal.rank is None else signal.rank
         return (
             (self.grade is None or signal.grade in self.grade)
             and (self.direction is None or signal.direction in self.direction)
+            and (self.min_rank is None or rank >= self.min_rank)
             and (self.scored is None or (views.score(signal) is not None) == self.scored)
         )
 

@@ -136,6 +136,7 @@ class CompactSignal(NamedTuple):
     model_version: str
     direction: str
     grade: str
+    rank: float | None
     partition: int
     offset: int
     trace_id: bytes
@@ -153,6 +154,7 @@ class CompactSignal(NamedTuple):
             signal.model_version,
             signal.direction,
             signal.grade,
+            signal.rank,
             arrival.partition,
             arrival.offset,
             arrival.trace_id.encode(),

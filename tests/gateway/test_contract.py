@@ -209,7 +209,7 @@ async def test_a_refused_query_field_is_told_with_those_of_the_route(gateway):
     assert analysis.json()["error"] == "timeframe: unknown query field; expected ticker"
     assert signals.json()["error"] == (
         "limt: unknown query field; expected ticker, timeframe, limit, scored, grade, direction, "
-        "before_ms"
+        "min_rank, before_ms"
     )
 
 

@@ -109,6 +109,8 @@ async def test_signals_are_filtered_by_ticker_grade_and_direction(gateway):
     ]
     assert await ids(direction="sell") == [f"signal-BTCUSDT-{LAST + 2}"]
     assert await ids(grade="A") == []
+    gateway.bus.feed(signal(LAST + 4, rank=75.0), signal(LAST + 5, rank=74.9))
+    assert await ids(min_rank=75) == [f"signal-BTCUSDT-{LAST + 4}"]
     assert await ids(before_ms=close_time(1)) == ["signal-BTCUSDT-0"]
 
 

@@ -12,6 +12,7 @@ import { DIRECTIONS } from '../lib/signal'
 import { readJson, writeJson } from '../lib/storage'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { chartKeys } from '../live/chart/chartMoves'
+import { newestOfEpisodes, standingFor } from '../live/episodes'
 import { type Filter, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol } from '../live/fold'
 import { HealthBanner } from '../live/HealthBanner'
@@ -48,6 +49,7 @@ export function SignalsPage() {
   const { shown, wanted, quiet, isRead } = useShownSignals(all, filter)
   const newest = useMemo(() => newestBySymbol(all, timeframe), [all, timeframe])
   const chosen = all.find((signal) => signal.signal_id === chosenId) ?? null
+  const line = chosen && standingFor(chosen, shown)
 
   useEffect(() => {
     liveStore.show(wanted)
@@ -81,7 +83,7 @@ export function SignalsPage() {
   const toggleNeutral = () => setFilter({ ...filter, directions: toggled(DIRECTIONS, filter.directions, 'neutral') })
 
   const step = (by: number) => {
-    const at = shown.findIndex((signal) => signal.signal_id === chosenId)
+    const at = shown.findIndex((signal) => signal === line)
     const to = shown[Math.min(Math.max(at < 0 ? 0 : at + by, 0), shown.length - 1)]
     if (to !== undefined && to.signal_id !== chosenId) walk(to.signal_id)
   }
@@ -151,7 +153,7 @@ export function SignalsPage() {
           <SignalList
             signals={shown}
             filter={wanted}
-            chosenId={chosenId}
+            chosenId={line?.signal_id ?? null}
             onChoose={open}
             onShowNeutral={toggleNeutral}
           />
@@ -189,7 +191,8 @@ function useShownSignals(all: readonly SignalItem[], filter: Filter) {
   const isRead = useLive((state) => state.pages.get(queryOf(wanted))?.loading === false)
   const shown = useMemo(() => {
     const since = Number.isFinite(depth) ? depth : 0
-    return all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
+    const passing = all.filter((signal) => signal.event_time_ms >= since && passes(wanted, signal))
+    return wanted.everyBar ? passing : newestOfEpisodes(passing)
   }, [all, wanted, depth])
   return { shown, wanted, quiet, isRead }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { MINUTE_MS, signal } from '../testing/build'
-import { DEFAULT_FILTER, filterFrom, isQuiet, passes, queryOf, toggled } from './filter'
+import { DEFAULT_FILTER, filterFrom, isQuiet, passes, queryOf, toggled, WHOLE_FILTER } from './filter'
 
 test('neutral signals pass only when they are asked for', () => {
   const neutral = signal(1, { direction: 'neutral' })
@@ -48,17 +48,36 @@ test('a filter is quiet while it leaves out neutral signals alone', () => {
   expect(isQuiet({ ...DEFAULT_FILTER, grades: ['A'] })).toBe(false)
 })
 
+test('a least rank leaves out what has none', () => {
+  const ranked = { ...WHOLE_FILTER, minRank: 75 }
+
+  const passing = [75, 74.9, null].map((rank) => passes(ranked, signal(1, { rank })))
+  expect(passing).toEqual([true, false, false])
+  expect(passes(WHOLE_FILTER, signal(1, { rank: null }))).toBe(true)
+  expect(queryOf(ranked)).toBe('min_rank=75')
+  expect(isQuiet({ ...DEFAULT_FILTER, minRank: 75 })).toBe(false)
+})
+
 test('toggling keeps the order of the whole', () => {
   expect(toggled(['a', 'b', 'c'], ['c'], 'a')).toEqual(['a', 'c'])
   expect(toggled(['a', 'b', 'c'], ['a', 'c'], 'a')).toEqual(['c'])
 })
 
 test('the filter of an earlier visit is taken as far as it is one', () => {
-  const filter = { timeframe: null, symbol: null, text: '', grades: ['A', 'B'], directions: ['buy'] }
+  const filter = {
+    timeframe: null,
+    symbol: null,
+    text: '',
+    grades: ['A', 'B'],
+    directions: ['buy'],
+    minRank: 75,
+    everyBar: true,
+  }
 
   expect(filterFrom(filter)).toEqual(filter)
   expect(filterFrom({ ...filter, text: 'eth', symbol: 'ETHUSDT' })).toEqual(filter)
   for (const stored of [null, 7, 'x', [], { symbol: 3, grades: 'A', directions: null }])
     expect(filterFrom(stored)).toEqual(DEFAULT_FILTER)
   expect(filterFrom({ grades: ['D', 'C'] }).grades).toEqual(['C'])
+  expect(filterFrom({ minRank: 51 }).minRank).toBeNull()
 })

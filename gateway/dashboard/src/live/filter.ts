@@ -13,7 +13,13 @@ export interface Filter {
   text: string
   grades: readonly Grade[]
   directions: readonly Direction[]
+  /** Least rank; null: also what has none. */
+  minRank: number | null
+  /** Each bar alone, not one line an episode. */
+  everyBar: boolean
 }
+
+export const RANKS = [50, 75, 90] as const
 
 /** Most signals are neutral; they are shown when asked for. */
 export const DEFAULT_FILTER: Filter = {
@@ -22,6 +28,8 @@ export const DEFAULT_FILTER: Filter = {
   text: '',
   grades: GRADES,
   directions: ['buy', 'sell'],
+  minRank: null,
+  everyBar: false,
 }
 
 /** Every signal there is. */
@@ -29,7 +37,7 @@ export const WHOLE_FILTER: Filter = { ...DEFAULT_FILTER, directions: DIRECTIONS 
 
 /** The filter of an earlier visit, as far as it is one. */
 export function filterFrom(stored: unknown): Filter {
-  const { grades, directions } = (stored ?? {}) as Record<keyof Filter, unknown>
+  const { grades, directions, minRank, everyBar } = (stored ?? {}) as Record<keyof Filter, unknown>
   const among = <T>(all: readonly T[], chosen: unknown, otherwise: readonly T[]) =>
     Array.isArray(chosen) ? all.filter((item) => chosen.includes(item)) : otherwise
   return {
@@ -38,6 +46,8 @@ export function filterFrom(stored: unknown): Filter {
     text: '',
     grades: among(GRADES, grades, DEFAULT_FILTER.grades),
     directions: among(DIRECTIONS, directions, DEFAULT_FILTER.directions),
+    minRank: RANKS.find((rank) => rank === minRank) ?? null,
+    everyBar: everyBar === true,
   }
 }
 
@@ -47,7 +57,8 @@ export function passes(filter: Filter, signal: SignalItem): boolean {
     (filter.symbol === null || signal.symbol === filter.symbol) &&
     signal.symbol.includes(symbolPart(filter.text)) &&
     filter.grades.includes(signal.grade) &&
-    filter.directions.includes(signal.direction)
+    filter.directions.includes(signal.direction) &&
+    (filter.minRank === null || (signal.rank ?? -1) >= filter.minRank)
   )
 }
 
@@ -66,6 +77,7 @@ export function queryOf(filter: Filter): string {
   if (filter.symbol !== null) query.set('ticker', filter.symbol)
   if (filter.grades.length < GRADES.length) filter.grades.forEach((g) => query.append('grade', g))
   if (filter.directions.length < DIRECTIONS.length) filter.directions.forEach((d) => query.append('direction', d))
+  if (filter.minRank !== null) query.set('min_rank', String(filter.minRank))
   return query.toString()
 }
 

@@ -1,11 +1,12 @@
-// What the list shows: symbol, direction, grade. Remembered between visits.
+// What the list shows: symbol, direction, grade, rank. Remembered between visits.
 
 import type { RefObject } from 'react'
 
 import { classes } from '../lib/classes'
+import { GLOSSARY } from '../lib/glossary'
 import { ARROW, DIRECTIONS, GRADES, WORD } from '../lib/signal'
 import type { Timeframe } from '../lib/timeframe'
-import { type Filter, toggled } from '../live/filter'
+import { type Filter, RANKS, toggled } from '../live/filter'
 import { useLive } from '../live/LiveStore'
 import { TimeframeSwitch } from '../live/TimeframeSwitch'
 import { Button } from '../ui/Button'
@@ -87,6 +88,33 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
               onClick={() => onChange({ ...filter, grades: toggled(GRADES, filter.grades, grade) })}
             >
               {grade}
+            </button>
+          ))}
+        </Choices>
+      </div>
+      <div className={styles.line}>
+        <Choices aria-label="A line of the list">
+          <button
+            type="button"
+            aria-pressed={!filter.everyBar}
+            onClick={() => onChange({ ...filter, everyBar: false })}
+          >
+            Episodes
+          </button>
+          <button type="button" aria-pressed={filter.everyBar} onClick={() => onChange({ ...filter, everyBar: true })}>
+            Every bar
+          </button>
+        </Choices>
+        <Choices aria-label="Least rank" title={GLOSSARY.Rank.join(' ')}>
+          {[null, ...RANKS].map((rank) => (
+            <button
+              key={rank}
+              type="button"
+              aria-label={rank === null ? 'Any rank' : `Rank ${rank} and above`}
+              aria-pressed={filter.minRank === rank}
+              onClick={() => onChange({ ...filter, minRank: rank })}
+            >
+              {rank === null ? 'Any rank' : `${rank}+`}
             </button>
           ))}
         </Choices>

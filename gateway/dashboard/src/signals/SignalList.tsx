@@ -6,6 +6,7 @@ import type { SignalItem } from '../contract'
 import { classes } from '../lib/classes'
 import { ageText, countText, percent } from '../lib/format'
 import { TONE } from '../lib/signal'
+import { episodeBars } from '../live/episodes'
 import { type Filter, queryOf } from '../live/filter'
 import { liveStore, useLive } from '../live/LiveStore'
 import { useMarketTime } from '../live/marketTime'
@@ -90,6 +91,7 @@ export function SignalList({ signals, filter, chosenId, onChoose, onShowNeutral 
             count={page?.depth === 0 ? signals.length : -1}
             chosen={signal.signal_id === chosenId}
             now={now}
+            isEpisode={!filter.everyBar}
             onChoose={onChoose}
           />
         ))}
@@ -104,12 +106,14 @@ interface RowProps {
   count: number
   chosen: boolean
   now: number | null
+  isEpisode: boolean
   onChoose: (signalId: string) => void
 }
 
-function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
+function Row({ signal, at, count, chosen, now, isEpisode, onChoose }: RowProps) {
   const { signal_id: id, direction, confidence, timeframe_ms: frame } = signal
   const age = now === null ? null : Math.max(0, (now - signal.event_time_ms) / frame)
+  const bars = episodeBars(signal)
   const left = Math.min(Math.ceil((signal.expires_ms - (now ?? 0)) / frame), signal.horizon_bars)
   return (
     <div
@@ -125,6 +129,11 @@ function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
       <GradeMark grade={signal.grade} className={styles.grade} />
       <span className={styles.main}>
         <b title={signal.symbol}>{signal.symbol}</b> <DirectionMark direction={direction} />
+        {signal.rank !== null && (
+          <Tag tone="accent" title="Rank: it expects more than this share of the last 1,000">
+            rank {Math.floor(signal.rank)}
+          </Tag>
+        )}
         {!signal.qualified && <Tag tone="warn">unqualified</Tag>}
       </span>
       <span className={styles.confidence}>
@@ -134,7 +143,9 @@ function Row({ signal, at, count, chosen, now, onChoose }: RowProps) {
       </span>
       <span className={classes(styles.under, 'muted')}>
         {age === null ? '–' : ageText(age)}
-        {age !== null && age >= 1 && <span className="unseen"> ago</span>} <RegimeChip regime={signal.regime} />
+        {age !== null && age >= 1 && <span className="unseen"> ago</span>}
+        {isEpisode && bars > 1 && <span title="So long without another direction">for {ageText(bars)}</span>}{' '}
+        <RegimeChip regime={signal.regime} />
       </span>
       <span className={styles.end}>
         {signal.acknowledged && (

@@ -51,6 +51,8 @@ export function signal(minute: number, fields: Partial<SignalItem> = {}): Signal
     acknowledged: null,
     score: null,
     explained: false,
+    rank: null,
+    since_ms: null,
     ...fields,
   } as SignalItem
 }
