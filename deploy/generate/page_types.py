@@ -26,6 +26,7 @@ PLAIN = {
 ROOTS = (
     "Analysis",
     "AuditList",
+    "BalanceView",
     "BarList",
     "ChallengeDetails",
     "ChallengeList",
@@ -35,6 +36,7 @@ ROOTS = (
     "DriftList",
     "EvaluationView",
     "EventList",
+    "ExposureView",
     "Health",
     "IdeaDetail",
     "IdeaList",
@@ -48,6 +50,7 @@ ROOTS = (
     "Performance",
     "PerformanceGroups",
     "PerformanceSummary",
+    "PositionList",
     "PredictAnswer",
     "PrincipalView",
     "RegimeAnswer",

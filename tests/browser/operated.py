@@ -1,14 +1,15 @@
-"""What people did to a system, and what it told them: configs, keys, refused records, findings."""
+"""What people did to a system, and what it told them: configs, keys, trades, refused records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from gateway.access.keys import draw_key
 from schemas.dead_letter import DeadLetter
 from schemas.events import SystemEvent
 from schemas.market import LedgerEntry, LedgerKind
+from schemas.portfolio import AccountPosition, AccountSnapshot
 from schemas.record import Record
 from schemas.status import OperatorAction
 from schemas.timeframes import DAY_MS, MINUTE_MS
@@ -16,6 +17,7 @@ from streams.configs.content import SHIPPED
 from streams.runtime.wall_clock import wall_ms
 from tests.browser import versions
 from tests.build import (
+    account_snapshot,
     close_time,
     config_command,
     dead_letter,
@@ -184,6 +186,37 @@ def _grounds(number: int, side: str) -> dict[str, Any]:
     }
 
 
+def account() -> AccountSnapshot:
+    """Return an account that holds a market long and another one short."""
+    held: tuple[tuple[str, Literal["long", "short"], float, float, float, float | None], ...] = (
+        ("BTCUSDT", "long", 0.15, 64_180.0, 63_697.0, 41_250.0),
+        ("SOLUSDT", "short", 40.0, 148.0, 146.36, None),
+    )
+    positions = tuple(
+        AccountPosition(
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            entry_price=entry,
+            mark_price=mark,
+            notional=quantity * mark,
+            unrealized_profit=(mark - entry) * quantity * (1 if side == "long" else -1),
+            liquidation_price=liquidation,
+        )
+        for symbol, side, quantity, entry, mark, liquidation in held
+    )
+    profit = sum(each.unrealized_profit for each in positions)
+    return account_snapshot(
+        positions=positions,
+        unrealized_profit=profit,
+        equity=10_000.0 + profit,
+        available=8_450.0,
+        initial_margin=1_541.0,
+        maintenance_margin=77.05,
+        day={"realized_profit": 41.2, "commission": -9.63, "funding": -1.15},
+    )
+
+
 def events() -> Iterator[SystemEvent]:
     """Yield what people were told: a feed that stood still, a process, a model, refused records."""
     now_ms = wall_ms()
@@ -226,3 +259,4 @@ def records(processor: CommandProcessor) -> Iterator[Record]:
     yield from journal(processor)
     yield from keys()
     yield from events()
+    yield account()

@@ -26,6 +26,7 @@ PLACES = {
     "#/performance/journal": "What the journal has earned",
     "#/performance/journal/trade/open": "typed twice as much",
     "#/performance/journal/new": "Nothing is ordered",
+    "#/performance/account": "To liquidation",
     "#/models": "Features that moved most",
     "#/models/3": "a person decides",
     "#/research": "Decision",

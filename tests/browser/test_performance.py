@@ -117,6 +117,30 @@ def test_an_empty_journal_says_what_will_come(new_stage, new_page, market, proce
     expect(page.get_by_role("region", name="New trade")).to_be_visible()
 
 
+def test_the_account_shows_what_it_is_worth_and_how_far_each_position_is_from_its_end(
+    new_stage, new_page, market
+):
+    held = operated.account()
+    page = new_page(new_stage([*market.past, held]), "#/performance").page
+
+    page.get_by_role("button", name="Account").click()
+
+    expect(page.get_by_role("region", name="Balance")).to_contain_text(
+        f"${held.equity:,.2f} equity"
+    )
+    row = page.get_by_role("row", name="BTCUSDT long")
+    expect(row).to_contain_text(re.compile(r"35\.2%\s*41,250\.0"))
+    exposed = page.get_by_role("region", name="Exposure", exact=True)
+    expect(exposed.get_by_role("row", name="All")).to_contain_text("+$3,700.15")
+
+
+def test_without_a_key_the_account_says_what_to_set(new_stage, new_page, market):
+    page = new_page(new_stage(market.past), "#/performance/account").page
+
+    expect(page.get_by_text("No account is shown")).to_be_visible()
+    expect(page.get_by_text("set REGIMEFLOW_BINANCE_API_KEY")).to_be_visible()
+
+
 def test_who_may_only_read_sees_the_journal_and_why_he_cannot_write(
     new_stage, new_page, processor, market
 ):

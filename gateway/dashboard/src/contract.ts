@@ -29,6 +29,13 @@ export interface AnswersView {
   lost: number
 }
 
+export interface AssetBalance {
+  asset: string
+  wallet_balance: number
+  unrealized_profit: number
+  available: number
+}
+
 export interface AuditEntry {
   /** The Kafka key, e.g. dlq.replay */
   action: string
@@ -53,6 +60,30 @@ export interface AuditList {
   /** Holds all of them, for ever */
   topic: string
   actions: AuditEntry[]
+}
+
+export interface BalanceView {
+  venue: string
+  /** By the venue's clock */
+  event_time_ms: number
+  /** Since then, by ours */
+  age_s: number
+  /** Newer snapshots are missing */
+  stale: boolean
+  /** US dollars, as are all amounts */
+  equity: number
+  wallet_balance: number
+  unrealized_profit: number
+  /** Not bound as margin */
+  available: number
+  initial_margin: number
+  maintenance_margin: number
+  /** maintenance_margin over equity: at 1 positions are closed; null without equity */
+  margin_ratio: number | null
+  assets: AssetBalance[]
+  day: DayIncome
+  /** Booked today, without transfers and unrealised profit */
+  day_result: number
 }
 
 export interface Bar {
@@ -311,6 +342,19 @@ export interface DayFigures {
   from_ms: number
 }
 
+export interface DayIncome {
+  from_ms: number
+  realized_profit: number
+  commission: number
+  funding: number
+  /** Rebates, insurance and the like */
+  other: number
+  /** Put in (+) or taken out (-): no result */
+  transferred: number
+  /** Assets of further bookings that are no dollar, so they are in no sum */
+  unvalued: string[]
+}
+
 export interface DeadLetter {
   topic: string
   /** -1: never reached a topic */
@@ -528,6 +572,28 @@ export interface Explanation {
   why: string
 }
 
+export interface ExposureView {
+  venue: string
+  /** By the venue's clock */
+  event_time_ms: number
+  /** Since then, by ours */
+  age_s: number
+  /** Newer snapshots are missing */
+  stale: boolean
+  /** US dollars, as are all amounts */
+  equity: number
+  long: number
+  short: number
+  /** long less short */
+  net: number
+  /** long and short */
+  gross: number
+  /** gross over equity; null without equity */
+  leverage: number | null
+  /** The largest first */
+  symbols: SymbolExposure[]
+}
+
 export interface FamilyReading {
   family: string
   balance: number | null
@@ -736,7 +802,7 @@ export interface IdeaDetail {
   /** Null until made, as of the signal */
   explanation: Explanation | null
   /** Closed ideas of its strategy, symbol, timeframe and side */
-  similar: PastIdeas
+  similar: TradeFigures
 }
 
 export interface IdeaItem {
@@ -1270,27 +1336,6 @@ export interface PassedView {
   net_return: number | null
 }
 
-export interface PastIdeas {
-  ideas: number
-  /** That earned more than 0 */
-  wins: number
-  hit_rate: number | null
-  /** 95 % interval at every look */
-  hit_rate_low: number | null
-  hit_rate_high: number | null
-  /** Mean net return of one, a fraction */
-  expectancy: number | null
-  /** The same, by days of exit; null below ten whole ones */
-  expectancy_low: number | null
-  expectancy_high: number | null
-  /** With an exit */
-  days: number
-  /** Mean of their R multiples */
-  mean_r: number | null
-  /** Mean net return that was expected of them */
-  expected: number | null
-}
-
 export interface Performance {
   /** Of the process; null where no /proc tells */
   uptime_s: number | null
@@ -1364,6 +1409,38 @@ export interface PolicyDecision {
   /** Null: no config was known, so the defaults */
   config_id: string | null
   figures: GateFigure[]
+}
+
+export interface PositionList {
+  venue: string
+  /** By the venue's clock */
+  event_time_ms: number
+  /** Since then, by ours */
+  age_s: number
+  /** Newer snapshots are missing */
+  stale: boolean
+  /** US dollars, as are all amounts */
+  equity: number
+  positions: PositionView[]
+}
+
+export interface PositionView {
+  /** As the venue names it, e.g. BTCUSDT */
+  symbol: string
+  side: 'long' | 'short'
+  /** In units of the contract */
+  quantity: number
+  entry_price: number
+  mark_price: number
+  /** quantity times mark_price */
+  notional: number
+  unrealized_profit: number
+  /** Null: the venue names none */
+  liquidation_price: number | null
+  /** notional over equity; null without equity */
+  share: number | null
+  /** Move from the mark price that would close it, a fraction; null: no price */
+  liquidation_distance: number | null
 }
 
 export interface PredictAnswer {
@@ -2110,6 +2187,18 @@ export interface SuppressedList {
   best_expected_net_return: number | null
   /** By symbol and timeframe */
   markets: SuppressedItem[]
+}
+
+export interface SymbolExposure {
+  symbol: string
+  long: number
+  short: number
+  /** long less short */
+  net: number
+  /** long and short */
+  gross: number
+  /** gross over equity; null without equity */
+  share: number | null
 }
 
 export interface SymbolHealth {

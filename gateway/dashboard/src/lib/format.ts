@@ -19,6 +19,17 @@ export function ratioText(value: number | null | undefined): string {
   return value == null ? UNKNOWN : value.toFixed(2).replace('-', '−')
 }
 
+/** An amount of US dollars. */
+export function dollars(amount: number): string {
+  const text = Math.abs(amount).toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
+  return `${amount < 0 ? '−' : ''}$${text}`
+}
+
+/** With its sign, e.g. a profit. */
+export function signedDollars(amount: number): string {
+  return amount > 0 ? `+${dollars(amount)}` : dollars(amount)
+}
+
 /** Decimals that a price of this size is read with. */
 export function priceDigits(price: number): number {
   if (price >= 10_000) return 1

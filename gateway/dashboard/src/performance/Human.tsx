@@ -17,14 +17,18 @@ export function Human({ summary: { followed, skipped, missed } }: { summary: Per
       aside={<Definition of="You and the ideas" sentences={GLOSSARY['What a human made of it']} />}
     >
       <Facts>
-        <Fact name="Followed">{countText(followed.trades)}</Fact>
-        <Fact name="You earned, the ideas did">
-          {signedPercent(followed.own_return)}, {signedPercent(followed.idea_return)}
-        </Fact>
-        <Fact name="What you added">
-          {signedPercent(gain)}
-          {within}
-        </Fact>
+        <Fact name="Followed">{followed.trades === 0 ? 'none' : countText(followed.trades)}</Fact>
+        {followed.trades > 0 && (
+          <>
+            <Fact name="You earned, the ideas did">
+              {signedPercent(followed.own_return)}, {signedPercent(followed.idea_return)}
+            </Fact>
+            <Fact name="What you added">
+              {signedPercent(gain)}
+              {within}
+            </Fact>
+          </>
+        )}
         <Fact name="Skipped">{passedText(skipped)}</Fact>
         <Fact name="Missed">{passedText(missed)}</Fact>
       </Facts>

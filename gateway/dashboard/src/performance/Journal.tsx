@@ -16,7 +16,7 @@ import { type State, TradeList } from './TradeList'
 const EVERY_MS = 5_000
 const PAGE_SIZE = 100
 
-export function Journal({ place }: { place: Exclude<Place, { shown: 'results' }> }) {
+export function Journal({ place }: { place: Exclude<Place, { shown: 'results' | 'account' }> }) {
   const symbol = useSymbol()
   const [state, setState] = useState<State>(null)
   const [after, setAfter] = useState<string | null>(null)

@@ -1,4 +1,4 @@
-// The performance page: what ideas, humans and models have earned, and the journal.
+// The performance page: what ideas, humans and models have earned, the journal, and the account.
 
 import type { ComponentType } from 'react'
 
@@ -13,14 +13,21 @@ import { ScopePicker } from '../live/ScopePicker'
 import { useTimeframes } from '../live/timeframes'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import styles from '../ui/page.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { Journal } from './Journal'
-import styles from './PerformancePage.module.css'
-import { JOURNAL_PLACE, NEW_TRADE, placeOf } from './place'
+import { ACCOUNT_PLACE, JOURNAL_PLACE, NEW_TRADE, placeOf } from './place'
+import { Portfolio } from './Portfolio'
 import { Results } from './Results'
+
+const TABS = [
+  { shown: 'results', name: 'Results', place: PERFORMANCE },
+  { shown: 'journal', name: 'Journal', place: JOURNAL_PLACE },
+  { shown: 'account', name: 'Account', place: ACCOUNT_PLACE },
+] as const
 
 const KEYS: readonly KeyBinding[] = [{ keys: ['n'], meaning: 'New trade', act: () => push(NEW_TRADE) }]
 const JOURNAL_KEYS: readonly KeyBinding[] = [
@@ -44,13 +51,13 @@ export function PerformancePage({ Frame }: Props) {
   const place = placeOf(useAddress((address) => address.hash))
   const isStarting = useLive(({ health }) => health === null || health.status === 'starting')
   const { all: running } = useTimeframes()
-  const isJournal = place.shown !== 'results'
+  const tab = place.shown === 'results' || place.shown === 'account' ? place.shown : 'journal'
   const isForm = place.shown === 'new' || place.shown === 'correction'
-  const keys = isForm
-    ? FORM_KEYS
-    : isJournal
-      ? JOURNAL_KEYS
-      : [...KEYS, ...timeframeKeys(running, (timeframe) => rescope({ timeframe }))]
+  const keys = {
+    results: [...KEYS, ...timeframeKeys(running, (timeframe) => rescope({ timeframe }))],
+    journal: isForm ? FORM_KEYS : JOURNAL_KEYS,
+    account: KEYS,
+  }[tab]
   return (
     <Frame
       skipLink={<SkipLink to="performance">Skip to the figures</SkipLink>}
@@ -66,14 +73,13 @@ export function PerformancePage({ Frame }: Props) {
       <main id="performance" className={styles.main} tabIndex={-1}>
         <div className={styles.head}>
           <Choices accent aria-label="What is shown">
-            <button type="button" aria-pressed={!isJournal} onClick={() => push(PERFORMANCE)}>
-              Results
-            </button>
-            <button type="button" aria-pressed={isJournal} onClick={() => push(JOURNAL_PLACE)}>
-              Journal
-            </button>
+            {TABS.map(({ shown, name, place: to }) => (
+              <button key={shown} type="button" aria-pressed={tab === shown} onClick={() => push(to)}>
+                {name}
+              </button>
+            ))}
           </Choices>
-          <ScopePicker timeframe={!isJournal} span={!isJournal} />
+          {tab !== 'account' && <ScopePicker timeframe={tab === 'results'} span={tab === 'results'} />}
         </div>
         {isStarting ? (
           <PlainPanel aria-label="Getting ready">
@@ -81,6 +87,8 @@ export function PerformancePage({ Frame }: Props) {
           </PlainPanel>
         ) : place.shown === 'results' ? (
           <Results />
+        ) : place.shown === 'account' ? (
+          <Portfolio />
         ) : (
           <Journal place={place} />
         )}

@@ -1,8 +1,9 @@
-// What an address below `#/performance` names: the results, a trade of the journal, or a form.
+// What an address below `#/performance` names: the results, a trade of the journal, a form, or the account.
 
 import { partsBelow, PERFORMANCE, placeBelow } from '../lib/route'
 
 const JOURNAL = 'journal'
+const ACCOUNT = 'account'
 const NEW = 'new'
 
 /** What a new trade begins from. */
@@ -13,11 +14,13 @@ export interface Source {
 
 export type Place =
   | { shown: 'results' }
+  | { shown: 'account' }
   | { shown: 'journal'; tradeId: string | null }
   | { shown: 'correction'; tradeId: string }
   | { shown: 'new'; source: Source | null }
 
 export const JOURNAL_PLACE = placeBelow(PERFORMANCE, JOURNAL)
+export const ACCOUNT_PLACE = placeBelow(PERFORMANCE, ACCOUNT)
 export const NEW_TRADE = placeBelow(PERFORMANCE, JOURNAL, NEW)
 
 export function linkToCorrection(tradeId: string): string {
@@ -26,6 +29,7 @@ export function linkToCorrection(tradeId: string): string {
 
 export function placeOf(hash: string): Place {
   const [tab, kind, name, detail] = partsBelow(PERFORMANCE, hash)
+  if (tab === ACCOUNT) return { shown: 'account' }
   if (tab !== JOURNAL) return { shown: 'results' }
   if (kind === NEW) {
     const isKnown = (name === 'signal' || name === 'idea') && detail !== undefined
