@@ -19,6 +19,7 @@ from tests.browser.conftest import NewPage, Watched
 from tests.browser.research import Bench
 from tests.browser.stage import Stage
 from tests.browser.test_page import NARROW, wider_than_itself
+from tests.build import START_MS, job_result
 from workers.backtest.compute import prepare
 
 pytestmark = pytest.mark.browser
@@ -29,6 +30,24 @@ SEARCH = f"#/research/optimize?symbol=BTCUSDT&{SMALL}"
 STEPS = "#/research/optimize?symbol=ETHUSDT&window_range=10,190,10&signal_range=0.5,2.75,0.25"
 FORWARD = f"#/research/walk_forward?symbol=BTCUSDT&{SMALL}"
 ONCE = "#/research/performance?symbol=SOLUSDT&window=40&signal=0.5"
+FIGURES = {"total_return": -0.06, "max_drawdown": 0.08, "trades": 39, "win_rate": 0.15}
+SEARCHED: dict[str, Any] = {
+    "result": {
+        "kind": "hyperopt",
+        "trials": 6,
+        "verdict": "Nothing here: six tries, and not one earned more than it cost.",
+        "expected_max_sharpe": 7.24,
+        "deflated_sharpe_ratio": 0.001,
+        "pbo": None,
+        "best_params": {"fast": 40, "slow": 113},
+        "best_value": -9.94,
+        "in_sample": FIGURES | {"sharpe_ratio": -9.94, "profit_factor": 0.36},
+        "out_of_sample": FIGURES | {"sharpe_ratio": -2.68, "profit_factor": None},
+        "holdout": {"from_ms": START_MS - DAY_MS, "to_ms": START_MS},
+        "equity": {"time_ms": [START_MS - DAY_MS, START_MS], "equity": [1.01, 0.99]},
+    },
+    "urls": {"trials.parquet": "file:///var/lib/regimeflow/results/trials.parquet"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -417,3 +436,28 @@ def test_accessibility_has_no_known_fault(lab, new_page, scene):
 
     load_axe(page)
     assert faults(page) == []
+
+
+def test_a_search_of_hyperopt_opens_with_its_holdout_and_where_its_files_are(lab, new_page):
+    watched = opened(new_page, lab)
+    page = watched.page
+    asked_for = {"strategy_name": "ema_cross", "symbol": "BTCUSDT", "n_trials": 6}
+    search = page.request.post(lab.url + "api/v1/hyperopt", data=asked_for).json()
+    runs = page.get_by_role("region", name="Recent runs")
+    runs.get_by_role("button", name="Search BTCUSDT").click()
+    shown = page.get_by_role("region", name="Search", exact=True)
+    expect(shown).to_contain_text("queued")
+
+    lab.feed(job_result(search["job_id"], kind="hyperopt", spec=asked_for, **SEARCHED))
+
+    expect(shown).to_contain_text("Nothing here: six tries")
+    best = page.get_by_role("region", name="Best of them")
+    expect(best).to_contain_text(re.compile(r"slow\s*113"))
+    expect(best.get_by_role("row", name="Holdout, which no trial saw")).to_contain_text("2.68")
+    expect(page.get_by_role("region", name="In files")).to_contain_text("/results/trials.parquet")
+    expect(page).to_have_url(re.compile(f"#/research/hyperopt/{search['job_id']}$"))
+    page.reload()
+    expect(best).to_be_visible()
+    run(page)
+    expect(best).to_have_count(0)
+    assert watched.errors == []

@@ -6,26 +6,20 @@ import type { JobSummary } from '../contract'
 import { countText, durationText, wallText } from '../lib/format'
 import { Button } from '../ui/Button'
 import { PanelHead, PlainPanel } from '../ui/Panel'
-import { KINDS, TITLES } from './draft'
 import styles from './RecentRuns.module.css'
-import { outcomeText, requestText } from './recentJob'
+import { JOB_TITLES, JOB_TONES, outcomeText, requestText } from './recentJob'
 import { researchStore, useResearch } from './ResearchStore'
 
 const FEW = 5
 const MANY = 30
-const TONES: Record<JobSummary['status'], string> = {
-  queued: 'muted',
-  running: 'accent',
-  cancelling: 'warn',
-  done: 'good',
-  failed: 'bad',
-  cancelled: 'warn',
-  partial: 'warn',
+
+interface Props {
+  shownId: string | null
+  onShow: (job: JobSummary) => void
 }
 
-export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
+export function RecentRuns({ shownId, onShow }: Props) {
   const jobs = useResearch((state) => state.recentJobs)
-  const shown = useResearch((state) => state.run?.jobId)
   const [all, setAll] = useState(false)
   useEffect(() => {
     const pulse = setInterval(() => void researchStore.readRecentJobs(), 5_000)
@@ -45,10 +39,9 @@ export function RecentRuns({ onShow }: { onShow: (jobId: string) => void }) {
       <ul>
         {jobs.slice(0, all ? MANY : FEW).map((job) => (
           <li key={job.job_id}>
-            <button type="button" aria-current={job.job_id === shown} onClick={() => onShow(job.job_id)}>
-              <b>{TITLES[KINDS.find((kind) => kind === job.kind) ?? 'performance']}</b> {job.symbol}{' '}
-              {String(job.request['timeframe'] ?? '')}
-              <span className={TONES[job.status]}>{job.status}</span>
+            <button type="button" aria-current={job.job_id === shownId} onClick={() => onShow(job)}>
+              <b>{JOB_TITLES[job.kind]}</b> {job.symbol} {String(job.request['timeframe'] ?? '')}
+              <span className={JOB_TONES[job.status]}>{job.status}</span>
               <span className={styles.request}>{requestText(job)}</span>
               <span className={styles.outcome}>{outcomeText(job)}</span>
               <span className="muted">

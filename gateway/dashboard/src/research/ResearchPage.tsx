@@ -32,7 +32,6 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
   }, [isStarting])
   const isReady = forms !== null && tables !== null && symbols !== undefined && !isStarting
   const frame = {
-    className: styles.page,
     skipLink: <SkipLink to="outcome">Skip to the result</SkipLink>,
     help: "Decisions are made at a bar's close and filled at the next open, with fee, slippage and funding. What was chosen among many is deflated by how many were tried.",
     footer: (

@@ -15,6 +15,7 @@ import { HeatMap } from './HeatMap'
 import type { Band } from '../ui/plot/LinePlot'
 import { MetricsTable } from './MetricsTable'
 import { MonthTable } from '../ui/MonthTable'
+import { ResultFiles } from './ResultFiles'
 import { pinOf } from './pins'
 import { togglePin, usePins } from './pinStore'
 import { isLive, type Run, type TrialBacktest } from './ResearchState'
@@ -47,6 +48,7 @@ export function RunOutcome({ run }: { run: Run }) {
       {result.kind === 'optimize' && <SearchOutcome result={result} trial={trial} />}
       {result.kind === 'walk_forward' && <WalkForwardOutcome result={result} />}
       {result.kind === 'performance' && <BacktestOutcome result={result} title="Equity" />}
+      <ResultFiles urls={result.urls} />
     </>
   )
 }

@@ -82,9 +82,6 @@ function Ground({ result, run }: { result: Result; run: Run }) {
     result.funding_note,
     result.market.gaps > 0 ? `${countText(result.market.gaps)} bars are missing and were not filled in.` : '',
     ...('warnings' in result ? result.warnings.filter((text) => !text.includes('bars are missing')) : []),
-    Object.keys(result.urls).length > 0
-      ? `Too large for this page, kept in files: ${Object.keys(result.urls).join(', ')}.`
-      : '',
   ].filter(Boolean)
   const { fee_bps, slippage_bps, leverage, funding } = result.costs
   return (

@@ -2,17 +2,31 @@
 
 import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 'react'
 
-import type { SymbolHealth } from '../contract'
+import type { JobSummary, SymbolHealth } from '../contract'
 import { useDenial } from '../lib/access'
+import { push, replace, useAddress } from '../lib/address'
 import { countText } from '../lib/format'
 import { RESEARCH } from '../lib/route'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
 import { Idle, Linked, NotHere } from './BeforeRun'
 import { Compare } from './Compare'
-import { type Body, bodyOf, addressOf, type Draft, draftOf, jobOf, linkOf, requestOf, TITLES } from './draft'
+import {
+  type Body,
+  bodyOf,
+  addressOf,
+  type Draft,
+  draftOf,
+  jobOf,
+  linkOf,
+  linkToTuning,
+  requestOf,
+  TITLES,
+  tuningOf,
+} from './draft'
 import { fieldErrorsOf, isOfRequest } from './fieldErrors'
 import { usePins } from './pinStore'
+import { JOB_TITLES } from './recentJob'
 import { RecentRuns } from './RecentRuns'
 import page from './ResearchPage.module.css'
 import { isLive, type Run } from './ResearchState'
@@ -21,6 +35,7 @@ import { RunForm } from './RunForm'
 import { RunOutcome } from './RunOutcome'
 import type { Forms, Kind } from './schema'
 import { carried } from './startingDraft'
+import { Tuning } from './Tuning'
 import styles from './Workbench.module.css'
 
 interface Props {
@@ -41,6 +56,7 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
   const result = useResearch((state) => state.result)
   const jobError = useResearch((state) => state.jobError)
   const pins = usePins()
+  const tuningId = useAddress(({ hash }) => tuningOf(hash))
   const [tab, setTab] = useState<'run' | 'compare'>('run')
   const [isLinked, setIsLinked] = useState(
     () => requestOf(location.hash) !== null && jobOf(location.hash) === null && run === null,
@@ -64,7 +80,7 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
     return job
   }
 
-  useAddress(run, isLinked, (jobId, request) => {
+  useNamedRun(run, isLinked, (jobId, request) => {
     if (request !== null) fill(request)
     setIsLinked(request !== null && jobId === null)
     if (jobId !== null) void read(jobId)
@@ -74,7 +90,7 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
 
   const start = () => {
     const body = bodyOf(forms[kind], draft)
-    history.pushState(null, '', linkOf(kind, body))
+    push(linkOf(kind, body))
     setIsLinked(false)
     setTab('run')
     void researchStore.start(kind, body)
@@ -82,9 +98,14 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
     outcome.current?.scrollIntoView({ block: 'start' })
   }
 
-  const showJob = async (jobId: string) => {
+  const showJob = async ({ job_id: jobId, kind }: JobSummary) => {
+    if (kind === 'hyperopt') {
+      setTab('run')
+      push(linkToTuning(jobId))
+      return
+    }
     const job = await read(jobId)
-    if (job !== null && job.kind !== 'hyperopt') history.pushState(null, '', addressOf(job.kind, job.spec, jobId))
+    if (job !== null) push(addressOf(kind, job.spec, jobId))
   }
 
   const isRunning = run !== null && isLive(run)
@@ -136,12 +157,12 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
             onChange={(next) => setRequest({ kind, draft: next })}
             onRun={start}
           />
-          <RecentRuns onShow={(jobId) => void showJob(jobId)} />
+          <RecentRuns shownId={tuningId ?? run?.jobId ?? null} onShow={(job) => void showJob(job)} />
         </div>
         <div id="outcome" ref={outcome} className={styles.outcome} tabIndex={-1}>
           <Choices accent className={styles.tabs} aria-label="What is shown">
             <button type="button" aria-pressed={tab === 'run'} onClick={() => setTab('run')}>
-              {run === null ? 'Result' : TITLES[run.kind]}
+              {tuningId !== null ? JOB_TITLES.hyperopt : run === null ? 'Result' : TITLES[run.kind]}
             </button>
             <button type="button" aria-pressed={tab === 'compare'} onClick={() => setTab('compare')}>
               Compare <span className={styles.count}>{countText(pins.length)}</span>
@@ -158,6 +179,8 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
           </p>
           {tab === 'compare' ? (
             <Compare />
+          ) : tuningId !== null ? (
+            <Tuning key={tuningId} jobId={tuningId} />
           ) : isLinked ? (
             <Linked kind={kind} onRun={start} onLeave={() => setIsLinked(false)} />
           ) : jobError !== null ? (
@@ -184,7 +207,7 @@ function asDraft(forms: Forms, { kind, body }: { kind: Kind; body: Body }): Requ
 }
 
 /** Take up what the address comes to name, and let it name the job that is shown: a reload reads it again. */
-function useAddress(
+function useNamedRun(
   run: Run | null,
   isLinked: boolean,
   open: (jobId: string | null, request: { kind: Kind; body: Body } | null) => void,
@@ -206,7 +229,7 @@ function useAddress(
 
   const name = useEffectEvent(() => {
     if (run === null || run.jobId === null || isLinked || jobOf(location.hash) === run.jobId) return
-    history.replaceState(null, '', addressOf(run.kind, run.body, run.jobId))
+    replace(addressOf(run.kind, run.body, run.jobId))
   })
   const jobId = run?.jobId
   useEffect(() => name(), [jobId])

@@ -9,9 +9,11 @@ import {
   emptyDraft,
   isAsked,
   linkOf,
+  linkToTuning,
   requestOf,
   wayOf,
   addressOf,
+  tuningOf,
   jobOf,
 } from './draft'
 
@@ -146,4 +148,10 @@ test('an address that asks for nothing is no request', () => {
 
 test('what somebody broke in a link stays as it is written', () => {
   expect(requestOf('#/research/optimize?factors=[{&symbol=')?.body).toEqual({ factors: '[{', symbol: '' })
+})
+
+test('a search of hyperopt comes back from its link, and is no request of the form', () => {
+  expect(tuningOf(linkToTuning('a/b'))).toBe('a/b')
+  expect(requestOf(linkToTuning('a'))).toBeNull()
+  expect(tuningOf('#/research/optimize?symbol=BTCUSDT')).toBeNull()
 })

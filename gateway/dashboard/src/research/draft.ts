@@ -1,6 +1,6 @@
 // What stands in the form: as typed, as the gateway's request, and as a link.
 
-import { RESEARCH } from '../lib/route'
+import { partsBelow, placeBelow, RESEARCH } from '../lib/route'
 import type { Field, Group, Kind } from './schema'
 
 export interface RangeText {
@@ -224,6 +224,17 @@ export function linkOf(kind: Kind, body: Body): string {
 /** The address of a run: its result is read again by the job, or made again from the request. */
 export function addressOf(kind: Kind, body: Body, jobId: string): string {
   return `${linkOf(kind, body)}&job=${encodeURIComponent(jobId)}`
+}
+
+/** The address of a search of hyperopt: it has no form. */
+export function linkToTuning(jobId: string): string {
+  return placeBelow(RESEARCH, 'hyperopt', jobId)
+}
+
+/** The search of hyperopt that an address names; null when it names none. */
+export function tuningOf(hash: string): string | null {
+  const [kind, jobId] = partsBelow(RESEARCH, hash)
+  return kind === 'hyperopt' ? (jobId ?? null) : null
 }
 
 /** The job that an address names; null when it names none. */

@@ -17,6 +17,7 @@ test('a job says what it was asked to do', () => {
   expect(requestText(job({ request: { strategy: 'ema_cross', params: { fast: 5, slow: 40 } } }))).toBe(
     'ema cross · fast 5 · slow 40',
   )
+  expect(requestText(job({ request: { strategy_name: 'ema_cross', n_trials: 6 } }))).toBe('ema cross')
 })
 
 test('a job says what came of it, or why nothing did', () => {

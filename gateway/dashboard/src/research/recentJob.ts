@@ -2,12 +2,24 @@
 
 import type { JobSummary } from '../contract'
 import { ratioText, signedPercent } from '../lib/format'
-import type { Body } from './draft'
+import { type Body, TITLES } from './draft'
 import { numberText, paramsText } from './result'
+
+export const JOB_TITLES: Record<JobSummary['kind'], string> = { ...TITLES, hyperopt: 'Search' }
+
+export const JOB_TONES: Record<JobSummary['status'], 'muted' | 'accent' | 'good' | 'bad' | 'warn'> = {
+  queued: 'muted',
+  running: 'accent',
+  cancelling: 'warn',
+  done: 'good',
+  failed: 'bad',
+  cancelled: 'warn',
+  partial: 'warn',
+}
 
 /** `bollinger z, momentum · window 10 to 200 by 5 · signal 0.5 to 3 by 0.25`. */
 export function requestText({ request }: JobSummary): string {
-  const name = request['strategy']
+  const name = request['strategy'] ?? request['strategy_name']
   if (typeof name === 'string') {
     const parameters = { ...(request['space'] as Body), ...(request['params'] as Body) }
     return [plain(name), ...valuesOf(parameters)].join(' · ')

@@ -146,6 +146,28 @@ export interface WalkForwardResult extends Ground, Judged {
   monthly: readonly Year[] | null
 }
 
+/** Figures of a trial, as workers/tuning writes them. */
+export interface TuningMetrics {
+  total_return: number
+  sharpe_ratio: number | null
+  max_drawdown: number
+  trades: number
+  win_rate: number | null
+  profit_factor: number | null
+}
+
+/** What comes of a search by hyperopt, as far as it is shown. */
+export interface TuningResult {
+  expected_max_sharpe: number | null
+  deflated_sharpe_ratio: number | null
+  pbo: number | null
+  best_params: Record<string, unknown> | null
+  in_sample: TuningMetrics | null
+  out_of_sample: TuningMetrics | null
+  holdout: { from_ms: number; to_ms: number } | null
+  equity: { time_ms: readonly number[]; equity: readonly number[] } | null
+}
+
 export type Result = OptimizeResult | PerformanceResult | WalkForwardResult
 
 /** The request that reproduces a result: it names its span, so that later bars change nothing. */
