@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.kafka.topics import READS
+from schemas.challenges import ChallengeOutcome
 from schemas.commands import Command
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
@@ -35,6 +36,10 @@ class CommandProcessor:
     def register(self, model: ModelRegistered) -> list[Record]:
         """Return what comes of a trained model."""
         return self._made(model)
+
+    def compare(self, outcome: ChallengeOutcome) -> list[Record]:
+        """Return what comes of how both models of a challenge did."""
+        return self._made(outcome)
 
     def _made(self, record: Record) -> list[Record]:
         return [made for made in self._driver.feed(record) if topic_of(made).name in READS]
