@@ -351,7 +351,7 @@ export interface DayIncome {
   other: number
   /** Put in (+) or taken out (-): no result */
   transferred: number
-  /** Assets of further bookings that are no dollar, so they are in no sum */
+  /** Assets of further bookings that have no price there, so they are in no sum */
   unvalued: string[]
 }
 

@@ -16,13 +16,13 @@ import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import type { FrameProps } from '../ui/frame'
 import layout from '../ui/listAndDetail.module.css'
+import styles from '../ui/page.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { ChallengeDetail } from './ChallengeDetail'
 import { ChallengeList } from './ChallengeList'
-import styles from './ChallengesPage.module.css'
 
 const EVERY_MS = 5_000
 

@@ -15,6 +15,7 @@ import { StartupProgress } from '../live/StartupProgress'
 import { useTimeframes } from '../live/timeframes'
 import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import type { FrameProps } from '../ui/frame'
+import layout from '../ui/page.module.css'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { ClosedIdeas } from './ClosedIdeas'
@@ -61,7 +62,7 @@ export function NowPage({ Frame }: Props) {
     >
       <HealthBanner />
       <UnknownTimeframe onChoose={(next) => rescope({ timeframe: next })} />
-      <main id="now" className={styles.main} tabIndex={-1}>
+      <main id="now" className={layout.main} tabIndex={-1}>
         <div className={styles.head}>
           <ScopePicker timeframe />
           <NotifyChoice />

@@ -93,6 +93,7 @@ function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }) {
           </>
         )}
       </p>
+      <Button onClick={() => push(linkToJournalForm('idea', idea.idea_id))}>Note a trade</Button>
       <dl className={styles.facts}>
         <Fact
           name="Expected"
@@ -108,7 +109,6 @@ function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }) {
         />
         <Fact name="Age" value={`${idea.age_bars} of ${lasts} bars`} note={`ends ${stampText(idea.expires_ms)}`} />
       </dl>
-      <Button onClick={() => push(linkToJournalForm('idea', idea.idea_id))}>Note a trade</Button>
     </article>
   )
 }

@@ -8,6 +8,7 @@ import { HealthBanner } from '../live/HealthBanner'
 import { useLive } from '../live/LiveStore'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import layout from '../ui/page.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
@@ -43,8 +44,8 @@ export function OperatorPage({ Frame }: Props) {
       }
     >
       <HealthBanner />
-      <main id="operator" className={styles.main} tabIndex={-1}>
-        <Choices accent className={styles.tabs} aria-label="What is shown">
+      <main id="operator" className={layout.main} tabIndex={-1}>
+        <Choices accent className={layout.tabs} aria-label="What is shown">
           {TABS.map(({ tab, name, place }) => (
             <button key={tab} type="button" aria-pressed={tab === shown} onClick={() => push(place)}>
               {name}

@@ -7,13 +7,13 @@ import type { KeyBinding } from '../lib/keys'
 import { SETTINGS } from '../lib/route'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import styles from '../ui/page.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { EffectiveSettings } from './EffectiveSettings'
 import { EFFECTIVE_PLACE, placeOf } from './place'
-import styles from './SettingsPage.module.css'
 import { StrategyConfigs } from './StrategyConfigs'
 
 interface Props {
@@ -43,7 +43,6 @@ export function SettingsPage({ Frame, isStarting }: Props) {
   const { tab, strategy, version } = placeOf(hash)
   return (
     <Frame
-      className={styles.page}
       skipLink={<SkipLink to="settings">Skip to the settings</SkipLink>}
       keys={[...TAB_KEYS, ...(tab === 'configs' ? CONFIG_KEYS : EFFECTIVE_KEYS)]}
       help="A change is a command that one processor decides. It counts from a bar that is still to come, and stands in the audit for ever."
