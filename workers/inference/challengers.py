@@ -1,6 +1,6 @@
 """Follows ``challenges.events.v1``: loads each challenger while its challenge is active.
 
-One that cannot be loaded is tried again. Until it can, no bar is compared.
+One that cannot be loaded is tried again. Until it can, no bar is compared, and the status says so.
 """
 
 from __future__ import annotations
@@ -30,13 +30,21 @@ LoadChallenger = Callable[[ModelRegistered], LoadedEnsemble]  # raises ``Artifac
 
 
 class Challengers:
-    """The challengers of active challenges, loaded or waiting for their files."""
+    """The challengers of active challenges, loaded or waiting for their files.
 
-    def __init__(self, shadows: Shadows, load: LoadChallenger) -> None:
+    ``falls_short`` takes what is not compared for now; an empty text: all is.
+    """
+
+    def __init__(
+        self,
+        shadows: Shadows,
+        load: LoadChallenger,
+        falls_short: Callable[[str], None] = lambda _of: None,
+    ) -> None:
         self._shadows = shadows
-        self._load = load
+        self._load, self._falls_short = load, falls_short
         self._waiting: dict[str, tuple[Challenge, ModelRegistered]] = {}  # by challenge
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}  # by challenge, why
         self._retry_at_s = 0.0
 
     def take(self, records: Iterable[Record]) -> None:
@@ -48,6 +56,7 @@ class Challengers:
             if challenge.status != "active":
                 self._waiting.pop(challenge.challenge_id, None)
                 self._shadows.end(challenge)
+                self._accept(challenge.challenge_id)
             elif record.model is not None and challenge.basis == "log_loss":
                 self._waiting[challenge.challenge_id] = (challenge, record.model)
 
@@ -64,7 +73,7 @@ class Challengers:
                 continue
             self._shadows.put(challenge, loaded)
             del self._waiting[name]
-            self._refused.discard(name)
+            self._accept(name)
             log.info(
                 "challenger.loaded",
                 challenge_id=name,
@@ -76,6 +85,8 @@ class Challengers:
     def _refuse(self, name: str, challenge: Challenge, refused: ArtifactError) -> None:
         self._retry_at_s = time.monotonic() + RETRY_EVERY_S
         if name not in self._refused:
+            self._refused[name] = f"{name} compares no bar: {refused}"
+            self._falls_short(self._refused[name])
             log.error(
                 "challenger.refused",
                 challenge_id=name,
@@ -83,7 +94,10 @@ class Challengers:
                 cause=str(refused),
                 remedy="restore its folder; until then no bar is compared, or cancel the challenge",
             )
-        self._refused.add(name)
+
+    def _accept(self, name: str) -> None:
+        if self._refused.pop(name, None) is not None:
+            self._falls_short(next(iter(self._refused.values()), ""))
 
 
 def follow_challenges(

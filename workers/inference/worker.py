@@ -44,7 +44,8 @@ def run(_settings: Settings, kafka: KafkaSettings) -> int:
     watch = ModelWatch(kafka, "inference", partial(apply_change, slots), concern, slots.way)
     wait_for_model = watch.readiness.wait_for
     shadows = Shadows()
-    challengers = Challengers(shadows, partial(load_challenger, slots))
+    load = partial(load_challenger, slots)
+    challengers = Challengers(shadows, load, watch.status.falls_short)
     processor = inference_processor(slots, wall_ms, wait_for_model, shadows)
     beside = partial(follow_challenges, challengers, kafka, watch.stop)
     return run_with_models(processor, watch, kafka, beside)

@@ -90,8 +90,8 @@ def test_a_challenger_is_loaded_while_its_challenge_lasts_and_tried_again_where_
             raise ArtifactError("the folder is away")
         return load_ensemble(model)
 
-    shadows = Shadows()
-    challengers = Challengers(shadows, load)
+    shadows, short = Shadows(), list[str]()
+    challengers = Challengers(shadows, load, short.append)
     created = challenge_event(challenge=about, model=challenger)
 
     challengers.take([created])
@@ -101,6 +101,7 @@ def test_a_challenger_is_loaded_while_its_challenge_lasts_and_tried_again_where_
     challengers.load()
 
     assert len(tried) == 2
+    assert short == [f"{about.challenge_id} compares no bar: the folder is away", ""]
     assert shadows._by_timeframe.keys() == {about.timeframe_ms}
     ended = about.changed({"status": "cancelled"})
     challengers.take([created.changed({"challenge": ended, "action": "cancelled"})])
@@ -119,3 +120,19 @@ def test_a_challenge_that_has_ended_or_is_about_trades_loads_nothing(tmp_path):
     challengers.load()
 
     assert challengers._waiting == {}
+
+
+def test_a_challenge_that_ends_without_its_challenger_leaves_no_complaint(tmp_path):
+    _, challenger, about = challenged(tmp_path)
+
+    def load(_):
+        raise ArtifactError("the folder is away")
+
+    short = list[str]()
+    challengers = Challengers(Shadows(), load, short.append)
+    created = challenge_event(challenge=about, model=challenger)
+    challengers.take([created])
+    challengers.load()
+    challengers.take([created.changed({"challenge": about.changed({"status": "cancelled"})})])
+
+    assert short == [f"{about.challenge_id} compares no bar: the folder is away", ""]
