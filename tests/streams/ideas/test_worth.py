@@ -140,16 +140,21 @@ def test_bounds_hold_the_mean_result_of_the_ideas_that_were_chosen_by_them(edge,
     lean, results = earned(*market(np.random.default_rng(99), 400_000, edge))
     both_sides = np.concatenate((lean, -lean)), results.T.reshape(-1)
     truth = np.polynomial.Polynomial.fit(*both_sides, 5)
-    inside = []
+    chosen, means = [], []
     for seed in range(markets):
         rng = np.random.default_rng((seed, 1))
-        tables = learnt(rng, edge)
+        tables, bounds_of_market = learnt(rng, edge), []
         for each in market(rng, BARS, edge)[0][::HORIZON]:
             expected = tables.expected_return(chances(each))
             assert expected is not None
             bounds = expected.long if each > 0.0 else expected.short
             if bounds.low > COST:
-                inside.append(bounds.low <= truth(abs(each)) <= bounds.high)
+                bounds_of_market.append((bounds.low, truth(abs(each)), bounds.high))
+        if bounds_of_market:
+            chosen += bounds_of_market
+            means.append(np.mean(bounds_of_market, axis=0))
 
-    assert len(inside) > 500
-    assert 0.86 <= np.mean(inside) <= 0.95  # 90 % at all scores together
+    single, whole = (np.mean((np.diff(rows) >= 0.0).all(axis=1)) for rows in (chosen, means))
+    assert len(chosen) > 500
+    assert 0.86 <= single <= 0.95  # 90 % at all scores together
+    assert whole >= 0.9  # the mean of a market's ideas
