@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser import operated
 from tests.browser.played import SYMBOLS
-from tests.build import challenge_outcome
+from tests.build import challenge_outcome, shadow_result
 from tests.fakes.command_processor import CommandProcessor
 
 pytestmark = pytest.mark.browser
@@ -68,12 +68,17 @@ def test_a_challenge_is_watched_until_its_interval_decides(challenged, processor
                 )
             )
 
+    stage.feed(shadow_result(challenge_id=challenge_id))
+
     expect(head(page)).to_contain_text("promote the challenger")
     expect(head(page)).to_contain_text("concluded")
     plot = page.get_by_role("region", name="The interval")
     expect(plot.get_by_role("slider", name=re.compile("Gain of the challenger"))).to_be_visible()
     earned = page.get_by_role("region", name="What both earned")
     expect(earned.get_by_role("row", name=re.compile("^Challenger"))).to_contain_text("+0.200%")
+    ideas = page.get_by_role("region", name="Ideas of both, on paper")
+    expect(ideas.get_by_role("row", name=re.compile("^Challenger 1 100"))).to_be_visible()
+    expect(ideas.get_by_role("row", name=re.compile("BTCUSDT"))).to_contain_text("+0.90%")
     expect(page.get_by_role("button", name="Challenge with version 3")).to_be_visible()
     assert watched.errors == []
 
