@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -50,3 +51,21 @@ def test_scripts_work_from_any_folder(tmp_path):
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True)
 
     assert done.stdout.decode() == str(ROOT)
+
+
+@pytest.mark.parametrize("failing", ["", "ruff", "mypy", "python", "pytest"])
+def test_the_whole_check_fails_with_any_of_its_parts(tmp_path, failing):
+    """Every program is a script that succeeds, but for one; nothing is installed."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "test", tmp_path / "deploy")
+    bootstrap = f'root="{tmp_path}"\nsay() {{ printf "%s\\n" "$*"; }}\ninstall() {{ :; }}\n'
+    (tmp_path / "deploy" / "bootstrap").write_text(bootstrap)
+    for name in ("ruff", "mypy", "python", "pytest"):
+        program = tmp_path / ".venv" / "bin" / name
+        program.write_text(f"#!/bin/sh\nexit {int(name == failing)}\n")
+        program.chmod(0o755)
+
+    done = subprocess.run([tmp_path / "deploy" / "test", "--fast"], check=False)
+
+    assert (done.returncode != 0) == (failing != "")
