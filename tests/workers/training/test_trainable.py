@@ -30,7 +30,8 @@ def still(series: FeatureSeries, bars: int = BARS) -> FeatureSeries:
     rows[:bars, :2] = 0.0
     observed[:bars] = 0.0
     price = np.where(np.arange(len(series.times)) < bars, 1.0, series.close)
-    return replace(series, rows=rows, observed=observed, open=price, close=price)
+    prices = dict.fromkeys(("open", "high", "low", "close"), price)
+    return replace(series, rows=rows, observed=observed, **prices)
 
 
 def newest(series: FeatureSeries, bars: int, unknown: int = 0) -> FeatureSeries:
@@ -42,9 +43,10 @@ def newest(series: FeatureSeries, bars: int, unknown: int = 0) -> FeatureSeries:
         times=series.times[-bars:],
         rows=rows,
         observed=observed,
-        open=series.open[-bars:],
-        close=series.close[-bars:],
-        funding=series.funding[-bars:],
+        **{
+            name: getattr(series, name)[-bars:]
+            for name in ("open", "high", "low", "close", "natr", "funding")
+        },
     )
 
 
