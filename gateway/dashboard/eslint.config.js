@@ -13,7 +13,7 @@ const ROOMS = {
   now: ['lib', 'ui', 'live'],
   challenges: ['lib', 'ui', 'live'],
   performance: ['lib', 'ui', 'live'],
-  research: ['lib', 'ui'],
+  research: ['lib', 'ui', 'live'],
   settings: ['lib', 'ui'],
   models: ['lib', 'ui', 'live'],
   operator: ['lib', 'ui', 'live'],

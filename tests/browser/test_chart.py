@@ -65,7 +65,7 @@ def test_keys_bring_bars_nearer_further_back_on_and_all_of_them_into_sight(stage
     page.keyboard.press("0")
     whole = moved(page, near)
     assert whole[1] - whole[0] == timedelta(minutes=119)
-    page.keyboard.press("c")
+    page.keyboard.press("h")
     begun = moved(page, whole)
     assert begun[0] > whole[0]
     assert begun[1] == whole[1]

@@ -79,8 +79,9 @@ def test_chart_has_a_table_twin_with_the_same_bars(stage, new_page):
 
     chart.get_by_role("button", name="Table").click()
 
-    expect(chart.get_by_role("row")).to_have_count(61)
-    expect(chart.get_by_role("row").nth(1).get_by_role("rowheader")).to_have_text("17:07")
+    rows = chart.get_by_role("region", name="Bars as a table").get_by_role("row")
+    expect(rows).to_have_count(61)
+    expect(rows.nth(1).get_by_role("rowheader")).to_have_text("17:07")
 
 
 def test_reasons_are_words_with_how_usual_each_value_is_and_numbers_on_hover(

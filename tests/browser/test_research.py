@@ -229,8 +229,27 @@ def test_a_back_test_shows_equity_months_and_its_table_twin(lab, new_page):
     expect(verdict.get_by_role("heading")).to_contain_text("in 180 days")
     expect(page.get_by_role("table", name=re.compile("each month"))).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("buy and hold")).first).to_be_visible()
-    page.get_by_role("button", name="Table").click()
+    equity = page.get_by_role("region", name="Equity")
+    equity.get_by_role("button", name="Table").click()
     expect(page.get_by_role("table", name=re.compile("Growth since"))).to_be_visible()
+
+
+def test_trades_of_a_back_test_are_drawn_on_the_candles_and_stand_in_their_table(lab, new_page):
+    watched = opened(new_page, lab, ONCE)
+    page = watched.page
+    run(page)
+    chart = page.get_by_role("region", name="SOLUSDT chart")
+
+    expect(chart.get_by_role("button", name="Back-test")).to_have_attribute("aria-pressed", "true")
+    chart.get_by_role("button", name="Table").click()
+
+    [result] = results(lab, "performance")
+    trades = chart.get_by_role("region", name="Trades as a table").get_by_role("row")
+    expect(trades).to_have_count(1 + len(result["trades"]["rows"]))
+    newest = result["trades"]["rows"][-1]
+    earned = newest["pnl"] / (newest["units"] * newest["entry_price"])
+    expect(trades.nth(1)).to_contain_text(f"{abs(earned):.2%}")
+    assert watched.errors == []
 
 
 def test_what_is_refused_stands_at_its_field_which_gets_the_focus(lab, new_page):

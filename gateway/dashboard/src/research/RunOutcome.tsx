@@ -31,6 +31,7 @@ import {
 } from './result'
 import styles from './RunOutcome.module.css'
 import { RunProgress } from './RunProgress'
+import { RunTrades } from './RunTrades'
 import { TrialHistogram } from './TrialHistogram'
 import { TrialTable } from './TrialTable'
 import { Verdict } from './Verdict'
@@ -134,6 +135,7 @@ function SearchOutcome({ result, trial }: { result: OptimizeResult; trial: Trial
           />
         )}
       </div>
+      {trial?.result && <RunTrades result={trial.result} />}
       {result.top_10.length > 0 && (
         <TrialTable trials={result.top_10} shownParams={trial?.params ?? null} onShow={show} />
       )}
@@ -186,6 +188,7 @@ function BacktestOutcome({ result, title }: { result: PerformanceResult; title: 
   return (
     <>
       {result.equity && <EquityChart curve={result.equity} title={title} />}
+      <RunTrades result={result} />
       <MetricsTable
         title="Against buy and hold, and cash"
         rows={[{ name: 'strategy', metrics: result.metrics, strong: true }, ...result.benchmarks]}

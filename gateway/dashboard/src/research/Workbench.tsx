@@ -7,6 +7,7 @@ import { useDenial } from '../lib/access'
 import { push, replace, useAddress } from '../lib/address'
 import { countText } from '../lib/format'
 import { RESEARCH } from '../lib/route'
+import { chartKeys } from '../live/chart/chartMoves'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
 import { Idle, Linked, NotHere } from './BeforeRun'
@@ -141,7 +142,8 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
           meaning: 'Compare pinned runs, or back',
           act: () => setTab(tab === 'compare' ? 'run' : 'compare'),
         },
-        { keys: ['ArrowLeft', 'ArrowRight'], meaning: 'On a chart: read it at a time; with Shift faster' },
+        ...chartKeys(),
+        { keys: ['ArrowLeft', 'ArrowRight'], meaning: 'On equity: read it at a time; with Shift faster' },
       ]}
     >
       <main className={page.work}>

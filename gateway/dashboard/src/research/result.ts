@@ -4,6 +4,7 @@
 import type { Metrics } from '../contract'
 import type { Year } from '../ui/MonthTable'
 import type { Body } from './draft'
+import type { RunTrade } from './runTrade'
 
 export type { Metrics }
 export type Params = Record<string, number>
@@ -104,8 +105,8 @@ export interface PerformanceResult extends Ground {
   intervals: Record<string, readonly [number, number] | null>
   equity: Curve | null
   monthly: readonly Year[] | null
-  /** Reasons are those of the trades that ended; results of older releases lack them. */
-  trades: { count: number; open: boolean; reasons?: Record<string, number> } | null
+  /** Reasons are those of the trades that ended, rows the newest; results of older releases lack reasons. */
+  trades: { count: number; open: boolean; reasons?: Record<string, number>; rows?: readonly RunTrade[] } | null
   costs_paid: { fees: number; slippage: number; funding: number }
   liquidated_at_ms: number | null
   unfilled: number

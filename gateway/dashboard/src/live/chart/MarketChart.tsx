@@ -21,7 +21,7 @@ import { staleBars } from '../staleness'
 import { useTimeframes } from '../timeframes'
 import { BarTable } from './BarTable'
 import { chartKeys, type Move } from './chartMoves'
-import { TRADE_KINDS, type TradeKind } from './chartTrades'
+import { type ChartTrade, TRADE_KINDS, type TradeKind } from './chartTrades'
 import type { DraftLevel } from './LevelDrawing'
 import styles from './MarketChart.module.css'
 import { TradeTable } from './TradeTable'
@@ -38,8 +38,6 @@ const TOOLS: readonly (readonly [move: Move, sign: string, name: string])[] = [
   ['all', '↔', 'All bars'],
 ]
 
-const KINDS: readonly TradeKind[] = ['idea', 'journal']
-
 interface Props {
   symbol: string
   timeframe: Timeframe
@@ -47,6 +45,8 @@ interface Props {
   chosen?: SignalItem | null
   /** Without it a press on the chart leads nowhere. */
   onChoose?: (signalId: string) => void
+  /** Drawn beside ideas and the journal. */
+  trades?: readonly ChartTrade[]
   /** Prices that can be dragged. */
   levels?: readonly DraftLevel[]
   onLevel?: (name: string, price: string) => void
@@ -54,10 +54,21 @@ interface Props {
   children?: ReactNode
 }
 
+const KINDS: readonly TradeKind[] = ['idea', 'journal', 'research']
 const NO_LEVELS: readonly DraftLevel[] = []
+const NO_TRADES: readonly ChartTrade[] = []
 
 export function MarketChart(props: Props) {
-  const { symbol, timeframe, chosen = null, onChoose, levels = NO_LEVELS, onLevel, children } = props
+  const {
+    symbol,
+    timeframe,
+    chosen = null,
+    onChoose,
+    trades: own = NO_TRADES,
+    levels = NO_LEVELS,
+    onLevel,
+    children,
+  } = props
   const theme = useTheme()
   const { all: running } = useTimeframes()
   const key = seriesKey(symbol, timeframe.ms)
@@ -81,7 +92,8 @@ export function MarketChart(props: Props) {
   )
   const [hidden, setHidden] = useState<readonly TradeKind[]>([])
   const read = useChartTrades(symbol, timeframe)
-  const trades = useMemo(() => read.filter(({ kind }) => !hidden.includes(kind)), [read, hidden])
+  const trades = useMemo(() => [...read, ...own].filter(({ kind }) => !hidden.includes(kind)), [read, own, hidden])
+  const kinds = own.length === 0 ? KINDS.filter((kind) => kind !== 'research') : KINDS
   const toggle = (kind: TradeKind) =>
     setHidden(hidden.includes(kind) ? hidden.filter((other) => other !== kind) : [...hidden, kind])
   return (
@@ -139,7 +151,7 @@ export function MarketChart(props: Props) {
               <li className={styles.entropy}>Entropy</li>
             </Legend>
             <Choices aria-label="Drawn trades">
-              {KINDS.map((kind) => (
+              {kinds.map((kind) => (
                 <button key={kind} type="button" aria-pressed={!hidden.includes(kind)} onClick={() => toggle(kind)}>
                   <span aria-hidden="true">{TRADE_KINDS[kind].shape}</span> {TRADE_KINDS[kind].name}
                 </button>

@@ -16,14 +16,14 @@ const MOVES: Readonly<Record<string, Move>> = {
   ArrowLeft: 'back',
   ArrowRight: 'on',
   '0': 'all',
-  c: 'home',
+  h: 'home',
 }
 
 const MEANINGS: readonly (readonly [keys: readonly string[], meaning: string])[] = [
   [['+', '-'], 'Chart: nearer, further'],
   [['ArrowLeft', 'ArrowRight'], 'Chart: back in time, on'],
   [['0'], 'Chart: all bars that are read'],
-  [['c'], 'Chart: where it began'],
+  [['h'], 'Chart: where it began'],
 ]
 
 /** The keys of a chart; without an act they only explain, for the help of the page around it. */
