@@ -102,7 +102,7 @@ export function SignalFilters({ filter, count, search, paused, onChange, onPause
             Episodes
           </button>
           <button type="button" aria-pressed={filter.everyBar} onClick={() => onChange({ ...filter, everyBar: true })}>
-            Every bar
+            Bars
           </button>
         </Choices>
         <Choices aria-label="Least rank" title={GLOSSARY.Rank.join(' ')}>
