@@ -464,7 +464,7 @@ def test_a_search_of_hyperopt_opens_with_its_holdout_and_where_its_files_are(lab
     search = page.request.post(lab.url + "api/v1/hyperopt", data=asked_for).json()
     runs = page.get_by_role("region", name="Recent runs")
     runs.get_by_role("button", name="Search BTCUSDT").click()
-    shown = page.get_by_role("region", name="Search", exact=True)
+    shown = page.get_by_role("region", name="Search of hyperopt")
     expect(shown).to_contain_text("queued")
 
     lab.feed(job_result(search["job_id"], kind="hyperopt", spec=asked_for, **SEARCHED))

@@ -3,6 +3,7 @@
 import type { DriftList, DriftReportView, FeatureShift, MeasureDrift } from '../contract'
 import { countText, stampText, valueText } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
+import { wordsOf } from '../live/featureWords'
 import { Meter } from '../ui/Meter'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
@@ -117,7 +118,9 @@ function Shifts({ reports }: { reports: readonly DriftReportView[] }) {
           <tbody>
             {strongest.map(({ symbol, shift }) => (
               <tr key={`${symbol} ${shift.name}`}>
-                <th scope="row">{shift.name}</th>
+                <th scope="row" title={shift.name}>
+                  {wordsOf(shift.name)}
+                </th>
                 <td>{symbol}</td>
                 <td>{valueText(shift.psi)}</td>
                 <td>{valueText(shift.psi_95)}</td>

@@ -27,7 +27,7 @@ export function Tuning({ jobId }: { jobId: string }) {
   const result = useAnswer<TuningResult>(job === null || job.outcome === null ? null : `${path}/result`)
   if (job === null)
     return (
-      <PlainPanel aria-label="Search">
+      <PlainPanel aria-label="Search of hyperopt">
         {error === null ? (
           <Skeleton rows={4} label="The search is being read" />
         ) : (
@@ -50,7 +50,7 @@ function Head({ job, result }: { job: JobDetail; result: TuningResult | null }) 
   const isLive = ['queued', 'running', 'cancelling'].includes(status)
   const done = trial === null || total === null || total === 0 ? null : trial / total
   return (
-    <PlainPanel aria-label="Search">
+    <PlainPanel aria-label="Search of hyperopt">
       <p className={text.eyebrow}>Search of hyperopt</p>
       <PanelHead>
         <h2>
