@@ -17,16 +17,18 @@ for a whole bar: its own extremes move a trailing stop from the next bar on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.exits import Exits
 from schemas.timeframes import MINUTE_MS
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+if TYPE_CHECKING:  # NumPy loads with the first sets: reading the topology stays fast
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 NO_EXIT, SIGNAL, REVERSAL, STOP, TRAILING, ROI, TIME, LIQUIDATED = range(8)
 EXIT_REASONS = (
@@ -105,16 +107,17 @@ def exit_rules(sets: Sequence[Exits], timeframe_ms: int) -> ExitRules:
         sets: One at least.
         timeframe_ms: Of a bar.
     """
+    import numpy as np
+
     tables = [exits.table for exits in sets]
     shape = (len(sets), max(map(len, tables)))
-    ages, gains = np.full(shape, NEVER_MS), np.full(shape, np.inf)
+    ages, gains = np.full(shape, NEVER_MS), np.full(shape, inf)
     for row, table in enumerate(tables):
         for place, (minutes, gain) in enumerate(table):
             ages[row, place], gains[row, place] = minutes * MINUTE_MS, gain
-    infinite = float("inf")
     return ExitRules(
-        stop=np.array([infinite if e.stoploss is None else -e.stoploss for e in sets]),
-        trail=np.array([infinite if e.trailing_stop is None else e.trailing_stop for e in sets]),
+        stop=np.array([inf if e.stoploss is None else -e.stoploss for e in sets]),
+        trail=np.array([inf if e.trailing_stop is None else e.trailing_stop for e in sets]),
         offset=np.array([e.trailing_offset or 0.0 for e in sets]),
         hold_ms=np.array(
             [NEVER_MS if e.hold_bars is None else e.hold_bars * timeframe_ms for e in sets],
@@ -138,7 +141,7 @@ def find_exit(
 
 def exit_terms(rules: ExitRules, row: int, age_ms: int) -> ExitTerms:
     """Return what of a set counts for a position of an age."""
-    gain = np.inf
+    gain = inf
     for place in range(rules.ages_ms.shape[1]):
         if rules.ages_ms[row, place] <= age_ms:
             gain = rules.gains[row, place]

@@ -9,6 +9,7 @@ from schemas.signals import Signal
 from schemas.topics import IDEAS
 from schemas.trades import ExitReason, TradeResult
 from streams.costs import DEFAULT_COSTS, funding_paid
+from streams.exits import NO_EXIT, STOP, TIME, BarPrices, ExitLevels, first_touch
 from streams.ideas.result import trade_result
 
 
@@ -100,10 +101,10 @@ def live_through(
     prices = (context.open, context.low, context.high)
     left = _find_exit(idea, bar, prices, reverses=reverses)
     if left is None:
-        return _held(idea, bar), tuple(told)
+        return _held(idea, bar, prices), tuple(told)
     reason, price, inside = left
     if reason == "horizon":
-        idea = _held(idea, bar)
+        idea = _held(idea, bar, prices)
     return None, (*told, *_closed(idea, bar, reason, price, inside=inside))
 
 
@@ -123,9 +124,6 @@ def _find_exit(
 
     ``prices`` are open, low and high of the bar.
     """
-    # Loaded here: reading the topology stays fast.
-    from streams.exits import NO_EXIT, STOP, TIME, BarPrices, ExitLevels, first_touch
-
     event = idea.event
     levels = ExitLevels(event.stop_price, STOP, event.target_price)
     why, price = first_touch(float(idea.sign), BarPrices(*prices), levels, int(reverses))
@@ -136,10 +134,10 @@ def _find_exit(
     return "reversal" if why == TIME else reason, price, price != prices[0]
 
 
-def _held(idea: HeldIdea, bar: Signal) -> HeldIdea:
+def _held(idea: HeldIdea, bar: Signal, prices: tuple[float, float, float]) -> HeldIdea:
     """Return an idea that was held until the close of a bar."""
     context = bar.context
-    changed = _excursions(idea, context.high, context.low)
+    changed = _excursions(idea, *prices)
     stamp_ms, rate = context.funding_time_ms, context.funding_rate
     if stamp_ms is not None and stamp_ms != idea.funding_time_ms:
         changed["funding_time_ms"] = stamp_ms
@@ -149,8 +147,9 @@ def _held(idea: HeldIdea, bar: Signal) -> HeldIdea:
     return idea.changed(changed)
 
 
-def _excursions(idea: HeldIdea, *prices: float | None) -> dict[str, object]:
-    gains = [idea.sign * (price / idea.entry - 1.0) for price in prices if price is not None]
+def _excursions(idea: HeldIdea, *prices: float) -> dict[str, object]:
+    sign, entry = idea.sign, idea.entry
+    gains = [sign * (price / entry - 1.0) for price in prices]
     return {
         "adverse": max(idea.adverse, -min(gains)),
         "favourable": max(idea.favourable, *gains),
