@@ -36,7 +36,6 @@ from schemas.versions import (
     RetrainCause,
     VersionStage,
 )
-from streams.configs.content import parse_config
 
 
 def _version_name(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -256,8 +255,7 @@ def registration_policy(ctx: AppContext, name: str) -> tuple[str | None, Registr
     active = ctx.views.configs.active(name, ctx.wall_ms())
     if active is None:
         return None, RegistrationPolicy()
-    config = parse_config(ctx.views.configs.content(active))
-    return active.config_id, config.gates.registration
+    return active.config_id, ctx.views.configs.parsed(active).gates.registration
 
 
 def view(ctx: AppContext, line: Line, outcome: CommandOutcome) -> dict[str, Any]:

@@ -6,10 +6,7 @@ Ideas that are open count as open trades, whether the account holds them or not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from gateway.answers.portfolio import ReadAccount, require_account
 from gateway.context import AppContext
@@ -23,7 +20,6 @@ from streams.account_risk import (
     advise,
     missing_advice,
 )
-from streams.configs.content import parse_config
 
 DEFAULT_LIMITS = RiskLimits(RiskPolicy())
 
@@ -74,11 +70,6 @@ def _limits(ctx: AppContext, strategy: str) -> RiskLimits:
     active = ctx.views.configs.active(strategy, ctx.wall_ms())
     if active is None:
         return DEFAULT_LIMITS
-    return _limits_in(orjson.dumps(ctx.views.configs.content(active)))
-
-
-@lru_cache(maxsize=64)
-def _limits_in(content: bytes) -> RiskLimits:
-    config = parse_config(orjson.loads(content))
+    config = ctx.views.configs.parsed(active)
     defaults = config.strategy_service.defaults
     return RiskLimits(config.risk, defaults.stake_amount, defaults.max_open_trades)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import dropwhile, islice
 from typing import Annotated, Literal
 
@@ -77,18 +78,16 @@ class SuppressedList(BaseModel):
 async def listed(ctx: ContextDep, wanted: Annotated[IdeaFilter, Query()]) -> Response:
     """Return ideas that run or have ended. None for days is a right answer, too."""
     markets = _markets(ctx, wanted)
-    passing = [
+    view = ctx.views.ideas
+    rows: Iterator[CompactIdea] = (
         idea
-        for idea in ctx.views.ideas.newest_first()
+        for idea in (view.open_by_rank() if wanted.state == "open" else view.newest_first())
         if _fits(idea.symbol, idea.timeframe_ms, markets)
-        and wanted.state in (None, "open" if idea.open else "closed")
+        and not (wanted.state == "closed" and idea.open)
         and (wanted.min_rank is None or (idea.rank is not None and idea.rank >= wanted.min_rank))
-    ]
-    if wanted.state == "open":
-        passing.sort(key=_rank, reverse=True)
-    rows = iter(passing)
+    )
     if wanted.after is not None:
-        ctx.views.ideas.require(wanted.after)
+        view.require(wanted.after)
         rows = islice(dropwhile(lambda idea: idea.idea_id != wanted.after, rows), 1, None)
     page = list(islice(rows, wanted.limit + 1))
     shown = page[: wanted.limit]
@@ -147,7 +146,3 @@ def _markets(ctx: AppContext, wanted: MarketFilter) -> Markets:
 
 def _fits(symbol: str, timeframe_ms: int, markets: Markets) -> bool:
     return markets[0] in (None, symbol) and markets[1] in (None, timeframe_ms)
-
-
-def _rank(idea: CompactIdea) -> float:
-    return -1.0 if idea.rank is None else idea.rank

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.envelope import iso
 from gateway.errors import Unknown
 from schemas.configs import KEPT_MS, ConfigChanged, Content, expired
+from streams.configs.content import StrategyConfig, parse_config
 
 
 @dataclass
@@ -19,6 +20,7 @@ class ConfigVersions:
     revision: int = 0
     changes: dict[str, list[ConfigChanged]] = field(default_factory=dict)  # by config id
     contents: dict[str, Content] = field(default_factory=dict)
+    parsed: dict[str, StrategyConfig] = field(default_factory=dict)  # those that were asked for
 
     def at(self, as_of_ms: int) -> list[ConfigChanged]:
         """Return each version as it stood at a wall time, without those that had expired."""
@@ -96,6 +98,13 @@ class ConfigsView:
     def content(self, change: ConfigChanged) -> Content:
         """Return the content of a version."""
         return self._strategies[change.strategy].contents[change.config_id]
+
+    def parsed(self, change: ConfigChanged) -> StrategyConfig:
+        """Return the content of a version as a record, made once; raises ``ConfigRefused``."""
+        versions = self._strategies[change.strategy]
+        if change.config_id not in versions.parsed:
+            versions.parsed[change.config_id] = parse_config(versions.contents[change.config_id])
+        return versions.parsed[change.config_id]
 
     def entity(self, change: ConfigChanged) -> dict[str, Any]:
         """Return a version as the routes show it."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.errors import Unknown
 from gateway.views.arrival import Arrival
@@ -15,8 +14,7 @@ LIMIT = 20_000  # ideas, of about a kB each
 STEPS: dict[IdeaAction, int] = {"decided": 0, "opened": 1, "closed": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class CompactIdea:
+class CompactIdea(NamedTuple):
     """An idea's bytes, and what lists filter and sort by."""
 
     raw: bytes
@@ -81,6 +79,11 @@ class IdeasView:
         if idea is None:
             raise Unknown(f"no idea {idea_id[:64]!r} is held; GET /api/ideas lists the newest")
         return idea
+
+    def open_by_rank(self) -> list[CompactIdea]:
+        """Return the ideas that have not ended, the highest rank first."""
+        newest_first = reversed(self._open.values())
+        return sorted(newest_first, key=lambda i: -1.0 if i.rank is None else i.rank, reverse=True)
 
     def newest_first(self) -> Iterator[CompactIdea]:
         """Yield the ideas, those that were decided last first."""

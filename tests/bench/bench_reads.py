@@ -29,6 +29,8 @@ ROUNDS = 5
 EMPTY = "/empty"
 ROUTES = (
     "/api/signals?timeframe=1h&limit=10",
+    "/api/ideas?limit=10",
+    "/api/ideas/suppressed",
     "/api/trades?limit=10",
     "/api/trades/performance",
     "/api/performance?by=regime",
@@ -103,7 +105,7 @@ def rebuilt() -> Row:
 
 
 def _records() -> Iterator[tuple[str, bytes]]:
-    """Yield eight signals and scores for each idea and each trade of the journal."""
+    """Yield nine signals and scores for each idea and each trade of the journal."""
     often, seldom = templates(*signals()), templates(*trades())
     for number in range(RECORDS):
         yield from encoded(number, often if number % 9 else (*often, *seldom))

@@ -9,7 +9,7 @@ from schemas.journal import JournalEntry, JournalTrade
 from schemas.record import Record
 from schemas.timeframes import HOUR_MS
 from schemas.trades import EntryGrounds
-from tests.build import START_MS, scored, signal, trade_result
+from tests.build import START_MS, closed_idea, scored, signal, suppressed_totals, trade_result
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
 STARTS = START_MS // HOUR_MS * HOUR_MS
@@ -41,7 +41,7 @@ def signals() -> tuple[Record, ...]:
 
 
 def trades() -> tuple[Record, ...]:
-    """What an idea came to, and a trade of the journal that was about it."""
+    """An idea and what it came to, and a trade of the journal that was about it."""
     grounds = EntryGrounds(
         signal_id=PLACE,
         strategy="ensemble",
@@ -68,5 +68,17 @@ def trades() -> tuple[Record, ...]:
         command_id=PLACE,
         by="bench",
     )
+    times = dict.fromkeys(("event_time_ms", "opened_ms", "closed_ms", "expires_ms"), TIME)
+    idea = closed_idea(idea_id=PLACE, signal_id=PLACE, timeframe_ms=HOUR_MS, **times)
     paper = trade_result(kind="paper", net_return=0.004, **at)
-    return paper, entry, trade_result(kind="journal", **at)
+    return idea, paper, entry, trade_result(kind="journal", **at)
+
+
+def suppressed() -> tuple[Record, ...]:
+    """The totals of each market."""
+    return tuple(
+        suppressed_totals(
+            symbol=symbol, subject=f"ensemble/{symbol}/{HOUR_MS}", timeframe_ms=HOUR_MS
+        )
+        for symbol in SYMBOLS
+    )

@@ -121,7 +121,8 @@ def filled() -> tuple[Any, Broadcast]:
     from gateway.envelope import plain
     from gateway.kafka.topics import decode
     from gateway.views.arrival import Arrival
-    from tests.bench.filled_views import encoded, signals, templates, trades
+    from schemas.topics import IDEAS_SUPPRESSED
+    from tests.bench.filled_views import encoded, signals, suppressed, templates, trades
 
     app, broadcast = ours()
     views = app.state.ctx.views
@@ -130,6 +131,8 @@ def filled() -> tuple[Any, Broadcast]:
         made = (*often, *seldom) if number >= 90_000 else often
         for offset, (topic, raw) in enumerate(encoded(number, made)):
             views.fold(Arrival(decode(topic, (), raw), raw, topic, 0, offset))
+    for totals in suppressed():
+        views.fold(Arrival(totals, b"", IDEAS_SUPPRESSED.name))
 
     async def empty() -> Response:
         return plain(None)
