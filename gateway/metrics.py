@@ -194,7 +194,7 @@ class GatewayMetrics:
     def render(self, views: ReadModel, clients: Collection[object], wall_ms: int) -> bytes:
         """Return all metrics in the text format."""
         self._load.set(
-            max((model.load_seconds or 0.0 for model in views.loaded_models()), default=0.0)
+            max((model.load_seconds or 0.0 for model in views.models.loaded()), default=0.0)
         )
         self._clients.set(len(clients))
         for topic, appended_ms in views.last_append_ms.items():

@@ -35,7 +35,7 @@ def health(ctx: AppContext) -> dict[str, Any]:
     reasons = list(_reasons(ctx, timeframes))
     return {
         "status": "starting" if not ctx.bus.ready else "degraded" if reasons else "healthy",
-        "model_loaded": bool(views.loaded_models()),
+        "model_loaded": bool(views.models.loaded()),
         "gpu_available": any(
             (status.device or "").startswith("cuda") for status in views.statuses.values()
         ),
@@ -218,7 +218,7 @@ def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]
 
 def _harmful(views: ReadModel) -> list[DriftReport]:
     """Return the reports that give a reason to retrain a model that still serves."""
-    serving = {each.model.model_version for each in views.serving.values()}
+    serving = {each.model.model_version for each in views.models.serving.values()}
     return [r for r in views.drift.newest() if r.reasons and r.model_version in serving]
 
 
@@ -271,7 +271,7 @@ def _model_reasons(views: ReadModel, timeframe: TimeframeState) -> Iterator[str]
     if timeframe.model.state != "serving":
         prefix = "" if timeframe.base else f"{timeframe.timeframe}: "
         yield f"{prefix}no model serves yet: {timeframe.model.detail}"
-    for change in views.serving_at(timeframe.timeframe_ms):
+    for change in views.models.serving_at(timeframe.timeframe_ms):
         if not change.model.qualified:
             failed = ", ".join(gate for gate, passed in change.model.gates.items() if not passed)
             yield f"model {change.model.model_version} is unqualified: {failed}"

@@ -26,9 +26,9 @@ class ModelState(BaseModel):
 
 def model_state(views: ReadModel, timeframe_ms: int) -> ModelState:
     """Return how far the model of a timeframe is."""
-    step = views.training_at(timeframe_ms)
+    step = views.models.training_at(timeframe_ms)
     done = step.done if step is not None and step.stage not in {"done", "failed"} else None
-    for change in views.serving_at(timeframe_ms):
+    for change in views.models.serving_at(timeframe_ms):
         model = change.model
         return ModelState(
             state="serving",
@@ -42,7 +42,7 @@ def model_state(views: ReadModel, timeframe_ms: int) -> ModelState:
 
 
 def _absence(views: ReadModel, timeframe_ms: int) -> tuple[ModelStage, str]:
-    step = views.training_at(timeframe_ms)
+    step = views.models.training_at(timeframe_ms)
     if step is None and timeframe_ms in views.history:
         return "waiting", "the history is complete, and the first one is trained next"
     if step is None:

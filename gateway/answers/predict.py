@@ -91,8 +91,8 @@ def _named(ctx: AppContext, model: str | None, timeframe_ms: int) -> NamedModel 
     views = ctx.views
     loaded = {
         name: candidate
-        for name, candidate in views.models_by_name().items()
-        if views.model_timeframe_ms(candidate) == timeframe_ms
+        for name, candidate in views.models.by_name().items()
+        if views.models.timeframe_ms(candidate) == timeframe_ms
     }
     for name, candidate in loaded.items():
         if model in {name, candidate.name, candidate.version}:
@@ -148,9 +148,9 @@ def _signal(
 
 
 def _no_prediction_yet(ctx: AppContext, view: SeriesView) -> Unavailable:
-    if ctx.views.serving_at(view.timeframe_ms):
+    if ctx.views.models.serving_at(view.timeframe_ms):
         return Unavailable(f"no prediction of {view.symbol} yet: {_absence(ctx, view)}")
-    progress = ctx.views.training_at(view.timeframe_ms)
+    progress = ctx.views.models.training_at(view.timeframe_ms)
     if progress is None:
         return Unavailable("training: the first model waits for enough history", progress=None)
     step = {"stage": progress.stage, "done": progress.done, "note": progress.note}
@@ -160,7 +160,7 @@ def _no_prediction_yet(ctx: AppContext, view: SeriesView) -> Unavailable:
 
 
 def _absence(ctx: AppContext, view: SeriesView) -> str:
-    for change in ctx.views.serving_at(view.timeframe_ms):
+    for change in ctx.views.models.serving_at(view.timeframe_ms):
         if reason := change.model.left_out.get(view.symbol):
             return f"model {change.model.model_version} was trained without it: {reason}"
     return "no bar with complete features has closed since its model came into service"

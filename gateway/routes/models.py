@@ -90,9 +90,9 @@ async def models(ctx: ContextDep) -> Response:
     """
     ctx.require_ready()
     views = ctx.views
-    versions = {serving.model.model_version for serving in views.serving.values()}
+    versions = {serving.model.model_version for serving in views.models.serving.values()}
     loaded: dict[str, dict[str, Any]] = {}
-    for name, model in views.models_by_name().items():
+    for name, model in views.models.by_name().items():
         loaded[name] = shown = {
             "name": model.name,
             "version": model.version,
@@ -101,7 +101,7 @@ async def models(ctx: ContextDep) -> Response:
             "parameters": model.parameters,
             "qualified": model.qualified,
             "serving": model.version in versions,
-            "timeframe": timeframe_name(views.model_timeframe_ms(model)),
+            "timeframe": timeframe_name(views.models.timeframe_ms(model)),
             "selection": model.selection,
         }
         for each in model.specialists:
@@ -111,16 +111,16 @@ async def models(ctx: ContextDep) -> Response:
                 "qualified": each.qualified,
                 "selection": None,
             }
-    serving = (change for length in views.timeframes for change in views.serving_at(length))
+    serving = (change for length in views.timeframes for change in views.models.serving_at(length))
     body = {
         "models": loaded,
         "total_models": len(loaded),
         "serving": {
-            views.name_at(change.strategy, change.model.timeframe_ms): _serving(change)
+            views.models.name_at(change.strategy, change.model.timeframe_ms): _serving(change)
             | {"mlflow_run_id": views.mlflow.run_id(f"model/{change.model.model_version}")}
             for change in serving
         },
-        "training": _training(next(reversed(views.training.values()), None)),
+        "training": _training(next(reversed(views.models.training.values()), None)),
     }
     return plain(body)
 

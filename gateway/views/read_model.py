@@ -33,6 +33,7 @@ from gateway.views.jobs import JobIndex
 from gateway.views.journal import JournalView
 from gateway.views.ledger import LedgerView
 from gateway.views.mlflow import MlflowView
+from gateway.views.models import ModelsView
 from gateway.views.origins import OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.portfolio import PortfolioView
@@ -56,7 +57,6 @@ from schemas.jobs import BacktestRequest, JobCommand, JobProgress, JobResult, Tu
 from schemas.journal import JournalEntry
 from schemas.market import Bar, HistoryReady, LedgerEntry
 from schemas.mlflow import MlflowRun
-from schemas.models import ModelServing
 from schemas.portfolio import AccountSnapshot
 from schemas.predictions import PredictionReply
 from schemas.record import Record
@@ -65,14 +65,11 @@ from schemas.regimes import RegimeProbabilities
 from schemas.signals import ScoredSignal, ScoreTotals, Signal, SignalAcknowledged
 from schemas.status import (
     CanaryTrace,
-    LoadedModel,
     MonitorWindow,
     OperatorAction,
     WorkerStatus,
 )
-from schemas.timeframes import timeframe_name
 from schemas.trades import TradeResult
-from schemas.training import TrainingProgress
 from streams.evaluation.trade_outcome import TradeOutcome
 
 
@@ -98,11 +95,10 @@ class ReadModel:
         self.score_totals: dict[str, ScoreTotals] = {}  # by subject
         self.clock: TickArrival | None = None
         self._doubted_tick: TickArrival | None = None
-        self.serving: dict[str, ModelServing] = {}  # by strategy and timeframe
         self.history: dict[int, HistoryReady] = {}  # by timeframe
-        self.training: dict[int | None, TrainingProgress] = {}  # by timeframe; the newest is last
         self.statuses: dict[str, WorkerStatus] = {}
         self.status_ms: dict[str, int] = {}  # by process: when its last word was written
+        self.models = ModelsView(self.statuses, lambda: self.base_ms)
         self.jobs = JobIndex()
         self.mlflow = MlflowView(self.jobs)
         self.configs = ConfigsView()
@@ -138,9 +134,7 @@ class ReadModel:
             ScoreTotals: lambda totals, _: self.score_totals.update({totals.subject: totals}),
             Explanation: self._explanation,
             ClockTick: self._tick,
-            ModelServing: lambda serving, _: self.serving.update({serving.subject: serving}),
             HistoryReady: lambda one, _: self.history.update({one.timeframe_ms: one}),
-            TrainingProgress: self._training,
             WorkerStatus: self._status,
             BacktestRequest: lambda request, _: self.jobs.request(request),
             TuningRequest: lambda request, _: self.jobs.request(request),
@@ -149,6 +143,7 @@ class ReadModel:
             JobResult: lambda result, _: self.jobs.result(result),
             MlflowRun: lambda run, _: self.mlflow.put(run),
             ConfigChanged: lambda change, _: self.configs.put(change),
+            **self.models.folds(),
             **self.versions.folds(),
             ChallengeEvent: lambda event, _: self.challenges.put(event),
             ShadowResult: lambda shadow, at: self.challenges.put_result(shadow, at.raw),
@@ -249,43 +244,6 @@ class ReadModel:
             return False
         return bar.event_time_ms <= ended_ms < bar.event_time_ms + view.timeframe_ms
 
-    def loaded_models(self) -> list[LoadedModel]:
-        """Return the models in the memory of inference."""
-        return [
-            model
-            for status in self.statuses.values()
-            if status.process.startswith("inference")
-            for model in status.models
-        ]
-
-    def models_by_name(self) -> dict[str, LoadedModel]:
-        """Return the loaded models by name: ``name`` at the base timeframe, else ``name/15m``.
-
-        The newest of several has that name, the others ``name@version`` or ``name/15m@version``.
-        """
-        by_name: dict[str, LoadedModel] = {}
-        for model in reversed(self.loaded_models()):
-            name = self.name_at(model.name, self.model_timeframe_ms(model))
-            by_name[f"{name}@{model.version}" if name in by_name else name] = model
-        return by_name
-
-    def model_timeframe_ms(self, model: LoadedModel) -> int:
-        """Return the length of a model's bars; that of the base where it does not tell."""
-        return model.timeframe_ms or self.base_ms
-
-    def name_at(self, name: str, timeframe_ms: int) -> str:
-        """Return the name of a strategy or model at a timeframe; the bare one at the base."""
-        return name if timeframe_ms == self.base_ms else f"{name}/{timeframe_name(timeframe_ms)}"
-
-    def serving_at(self, timeframe_ms: int) -> list[ModelServing]:
-        """Return the models in service at a timeframe."""
-        return [each for each in self.serving.values() if each.model.timeframe_ms == timeframe_ms]
-
-    def training_at(self, timeframe_ms: int) -> TrainingProgress | None:
-        """Return the newest step of training at a timeframe; one that tells none is the base's."""
-        untold = self.training.get(None) if timeframe_ms == self.base_ms else None
-        return self.training.get(timeframe_ms, untold)
-
     def series(self, symbol: str, timeframe_ms: int) -> SeriesView:
         """Return the view of a symbol at a timeframe; an empty one before its first record."""
         return self._series.get((symbol, timeframe_ms)) or SeriesView(symbol, timeframe_ms)
@@ -382,10 +340,6 @@ class ReadModel:
             self.clock, self._doubted_tick = newest, None
         else:
             self._doubted_tick = newest
-
-    def _training(self, progress: TrainingProgress, _: Arrival) -> None:
-        self.training.pop(progress.timeframe_ms, None)
-        self.training[progress.timeframe_ms] = progress
 
     def _status(self, status: WorkerStatus, arrival: Arrival) -> None:
         self.statuses[status.process] = status

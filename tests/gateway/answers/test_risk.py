@@ -161,7 +161,7 @@ async def test_the_answer_of_another_model_is_sized_by_its_own_direction_and_lev
         return [reply]
 
     gateway.bus.answers = answers
-    loaded = gateway.ctx.views.loaded_models()[0].model_copy(update={"version": "m2"})
+    loaded = gateway.ctx.views.models.loaded()[0].model_copy(update={"version": "m2"})
     gateway.bus.feed(
         *(
             each.model_copy(update={"models": (*each.models, loaded)})
