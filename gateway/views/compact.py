@@ -1,6 +1,7 @@
 """Compact forms of records: the topic's bytes, and the few fields that lookups and sums need.
 
-The bytes are small in memory and are ready to be sent.
+The bytes are small in memory and are ready to be sent. Those of which a start makes a million are
+made by ``_make``, which costs a quarter of a call by name.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class CompactScore(NamedTuple):
     @classmethod
     def from_arrival(cls, score: ScoredSignal, arrival: Arrival) -> CompactScore:
         """Return the compact form of a score."""
-        return cls(arrival.raw, TradeOutcome.of_call(score))
+        return cls._make((arrival.raw, TradeOutcome.of_call(score)))
 
 
 class CompactSignal(NamedTuple):
@@ -145,18 +146,20 @@ class CompactSignal(NamedTuple):
     @classmethod
     def from_arrival(cls, signal: Signal, arrival: Arrival) -> CompactSignal:
         """Return the compact form of a signal."""
-        return cls(
-            arrival.raw,
-            signal.signal_id,
-            signal.symbol,
-            signal.timeframe_ms,
-            signal.event_time_ms,
-            signal.model_version,
-            signal.direction,
-            signal.grade,
-            signal.rank,
-            arrival.partition,
-            arrival.offset,
-            arrival.trace_id.encode(),
-            sys.intern(arrival.git_commit),
+        return cls._make(
+            (
+                arrival.raw,
+                signal.signal_id,
+                signal.symbol,
+                signal.timeframe_ms,
+                signal.event_time_ms,
+                signal.model_version,
+                signal.direction,
+                signal.grade,
+                signal.rank,
+                arrival.partition,
+                arrival.offset,
+                arrival.trace_id.encode(),
+                sys.intern(arrival.git_commit),
+            )
         )
