@@ -269,14 +269,17 @@ def _collect(batch: Batch, changes: Changes, message: Received, git_commit: str)
 
 
 def keep_states(
-    batch: Batch, context: BatchContext, partition: int, states: Mapping[StateRef, Record]
+    batch: Batch, context: BatchContext, partition: int, states: Mapping[StateRef, Record | None]
 ) -> None:
-    """Add states to a batch, with their changelog entries."""
+    """Add states to a batch, with their changelog entries; None takes a key off its changelog."""
     processors = {processor.name: processor for processor in context.chain}
-    for (name, key), state in states.items():
+    kept = batch.states.setdefault(partition, {})
+    for reference, state in states.items():
+        name, key = reference
         entry = changelog_entry(processors[name], key, state, partition, context.git_commit)
         batch.messages.append(entry)
-    batch.states.setdefault(partition, {}).update(states)
+        if state is not None:
+            kept[reference] = state
 
 
 def _process_together(

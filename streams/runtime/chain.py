@@ -37,7 +37,14 @@ from streams.runtime.codec import Outgoing, Partition, Received, misplaced, rece
 from streams.runtime.consumer import Member
 from streams.runtime.dead_letters import log_dead_letter
 from streams.runtime.metrics import ProcessMetrics, process_metrics
-from streams.runtime.restore import States, changelog_ends, ends_note, require_states, restore
+from streams.runtime.restore import (
+    Refolded,
+    States,
+    changelog_ends,
+    ends_note,
+    require_states,
+    restore,
+)
 from streams.runtime.settings import (
     EXIT_FATAL,
     EXIT_REFUSED,
@@ -169,7 +176,7 @@ class _ChainRun:
         self._merge = Merge(tuple(self._topics.values()))
         self._metrics: ProcessMetrics = process_metrics()
         self._states: dict[int, States] = {}
-        self._anew: dict[int, States] = {}  # folded anew at the start, not in the changelogs yet
+        self._anew: dict[int, Refolded] = {}  # at the start, and not in the changelogs yet
         self._ends: dict[Partition, int] = {}  # least ends of the changelogs, for the notes
         self._context = BatchContext(chain, name, self._states, kafka.git_commit)
         self._committed: dict[Partition, int] = {}  # next offset to fold; -1: from the beginning

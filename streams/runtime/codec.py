@@ -63,7 +63,7 @@ class Outgoing(NamedTuple):
 
     topic: str
     key: bytes | None
-    value: bytes
+    value: bytes | None  # None: what the key had is taken off a compacted topic
     headers: Headers
     partition: int = -1
 
@@ -183,15 +183,16 @@ def changelog_topic(processor: Processor) -> Topic:
 
 
 def changelog_entry(
-    processor: Processor, key: StateKey, state: Record, partition: int, git_commit: str
+    processor: Processor, key: StateKey, state: Record | None, partition: int, git_commit: str
 ) -> Outgoing:
     """Return the message that keeps a state; it lies on the partition of the state's inputs.
 
-    It carries no trace: many records make one state.
+    It carries no trace: many records make one state. Without a state it takes the key off.
     """
     name = json.dumps(key, separators=(",", ":")).encode()
-    headers = list(steady_headers(type(state), git_commit))
-    return Outgoing(processor.changelog, name, state.encode(), headers, partition)
+    headers = list(steady_headers(type(processor.initial), git_commit))
+    value = None if state is None else state.encode()
+    return Outgoing(processor.changelog, name, value, headers, partition)
 
 
 def state_key(raw: bytes | None) -> StateKey:

@@ -33,6 +33,7 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import Fatal, KafkaSettings, StateLost
 
 States = dict[StateRef, Record]
+Refolded = dict[StateRef, Record | None]  # None: the new code has no such key
 
 log = structlog.get_logger()
 
@@ -96,7 +97,7 @@ def restore(
     offsets: Mapping[Partition, int],
     *,
     notes: Mapping[Partition, str],
-) -> tuple[dict[int, States], dict[int, States]]:
+) -> tuple[dict[int, States], dict[int, Refolded]]:
     """Read back the states of some partitions.
 
     Args:
@@ -108,7 +109,8 @@ def restore(
         notes: Kept with them, by ``ends_note``.
 
     Returns: states by partition number, windows refilled; and those of them that were folded anew,
-    which are to be written, or each start would fold those of a symbol that has ended again.
+    which are to be written, or each start would fold those of a symbol that has ended, and of a key
+    of an older shape, again.
 
     Raises:
         Fatal: A state cannot be decoded, or the cluster does not answer.
@@ -116,24 +118,37 @@ def restore(
     states: dict[int, States] = {partition: {} for _, partition in ends}
     owners = {processor.changelog: processor for processor in chain}
     changelogs = [changelog_topic(processor) for processor in chain]
+
+    def take_off(entry: Unreadable) -> None:
+        if entry.stored.value is not None:
+            _cannot_restore(entry)
+        owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
+        states[entry.stored.partition].pop((owner.name, key), None)
+
     with Reader(kafka, changelogs, until=ends) as reader:
-        for entry in reader.read_to_end(unreadable=_cannot_restore):
+        for entry in reader.read_to_end(unreadable=take_off):
             owner, key = owners[entry.stored.topic], state_key(entry.stored.key)
             states[entry.stored.partition][owner.name, key] = entry.record
     older = outdated(chain, states.values()) | joined(chain, offsets, notes)
+    before: dict[int, States] = {}
     if older:
         log.info("state.refolded", consumer=name, processors=sorted(older))
         consumed = {source: at for source, at in offsets.items() if source[1] in states}
-        states |= fold_inputs(name, chain, kafka, consumed)
+        folded = fold_inputs(name, chain, kafka, consumed)
+        before = {number: states[number] for number in folded}
+        states |= folded
     for processor in chain:
         if processor.refill is not None:
             for partition, known in states.items():
                 _refill(kafka, processor, partition, known, offsets)
-    anew = {
-        number: {reference: state for reference, state in each.items() if reference[0] in older}
-        for number, each in states.items()
-    }
+    anew = {number: refolded(older, old, states[number]) for number, old in before.items()}
     return states, anew
+
+
+def refolded(processors: Collection[str], before: States, after: States) -> Refolded:
+    """Return what the changelogs of some processors are to hold in place of older states."""
+    references = (reference for reference in before | after if reference[0] in processors)
+    return {reference: after.get(reference) for reference in references}
 
 
 def outdated(chain: Sequence[Processor], partitions: Iterable[States]) -> set[str]:

@@ -304,6 +304,23 @@ def test_a_processor_that_joins_a_chain_learns_once_what_came_before(bootstrap):
     assert [vector["bars"] for vector in vectors] == [6.0, 7.0]
 
 
+def test_states_keyed_in_another_way_are_folded_anew_once(bootstrap):
+    by_symbol, group = replace(WINDOWED, state_key=("symbol",)), next(groups)
+    with running(bootstrap, (by_symbol,), group):
+        publish(bootstrap, bar(0), bar(0, symbol="ETHUSDT"))
+        take(bootstrap, FEATURE_VECTORS, 2)
+
+    anew = []
+    for minute in (1, 2):
+        with capture_logs() as logs, running(bootstrap, (WINDOWED,), group):
+            publish(bootstrap, bar(minute))
+            vectors = [m.record for m in take(bootstrap, FEATURE_VECTORS, 2 + minute)]
+        anew.append([line for line in logs if line["event"] == "state.refolded"])
+
+    assert [len(lines) for lines in anew] == [1, 0]
+    assert max(vectors, key=lambda vector: vector.event_time_ms)["bars"] == 3.0
+
+
 @pytest.mark.parametrize("lost", [CHAIN, CHAIN[1:2]], ids=["all", "one"])
 def test_a_state_that_is_gone_is_refused_and_made_anew_from_the_inputs(bootstrap, lost):
     feeder, group, kafka = Feeder(bootstrap), next(groups), KafkaSettings(bootstrap)
