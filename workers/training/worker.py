@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-NICENESS = 10  # of a training while bars of other timeframes are predicted
+NICENESS = 10  # of a training while bars are predicted: of all but the very first
 
 
 def run(settings: Settings, kafka: KafkaSettings) -> int:
@@ -140,7 +140,7 @@ def run_in_children(
             letter.
         ChildFailed: It was cancelled, or a child was killed.
     """
-    niceness, raw = 0 if request.base_ms is None else NICENESS, request.encode()
+    first, raw = trains_side_by_side(request), request.encode()
     try:
         with tempfile.TemporaryDirectory(prefix="regimeflow-") as folder:
             files = Path(folder)
@@ -148,9 +148,8 @@ def run_in_children(
             networks = (run_networks, raw, models, kafka, files)
             rest = (run_request, raw, models, kafka, files)
             steps: list[list[tuple[Any, ...]]]
-            steps = (
-                [[networks, rest]] if trains_side_by_side(request) else [[rows], [networks], [rest]]
-            )
+            steps = [[networks, rest]] if first else [[rows], [networks], [rest]]
+            niceness = 0 if first else NICENESS
             for calls in steps:
                 results = call_in_children(*calls, cancelled=cancelled, niceness=niceness)
     except OSError as error:
