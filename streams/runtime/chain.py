@@ -233,8 +233,8 @@ class _ChainRun:
     def _transact(self, messages: Sequence[Message]) -> None:
         self._observe_ages(messages)
         batch, offsets = Batch(), offsets_after(messages)
-        for number, states in self._anew.items():
-            keep_states(batch, self._context, number, states)
+        for number, refolded in self._anew.items():
+            keep_states(batch, self._context, number, refolded)
         outgoing: Iterable[Outgoing] = process_batch(batch, self._context, messages)
         if not all(self._ends.values()):
             outgoing = list(outgoing)  # the first states count too; later a transaction's may not
