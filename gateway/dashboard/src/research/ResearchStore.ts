@@ -16,6 +16,7 @@ const ROUTES: Record<Kind, string> = {
   walk_forward: '/backtest/walk-forward',
 }
 const JOBS = '/backtest/jobs?limit=30'
+const SEARCHES = '/api/v1/hyperopt'
 const WATCH_MS = 250
 const LONGEST_MS = 600_000
 
@@ -113,8 +114,10 @@ export class ResearchStore {
   }
 
   async readRecentJobs(): Promise<void> {
-    const list = await askPlain<JobList>(JOBS).catch(() => null)
-    if (list !== null) update(this.state, { recentJobs: list.jobs })
+    const lists = await Promise.all([JOBS, SEARCHES].map((path) => askPlain<JobList>(path))).catch(() => null)
+    if (lists === null) return
+    const jobs = lists.flatMap((list) => list.jobs)
+    update(this.state, { recentJobs: jobs.sort((a, b) => b.requested_at.localeCompare(a.requested_at)) })
   }
 
   /** Stop to watch; the job itself goes on. The answer ends whatever is followed next. */
