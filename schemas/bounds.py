@@ -17,6 +17,7 @@ MAX_BARS = 10_000_000  # 19 years of minutes
 MAX_VALUE = 1e12  # of a parameter or a threshold
 MIN_STEP = 1e-9
 MAX_SPEED = 6_000.0  # of the simulated market: a thousand minutes in ten seconds
+MAX_TREND = 20.0  # of the simulated market: its price changes by a sixth in a spell of a regime
 MAX_EQUITY = 1e15  # beyond, a cent of it is below the precision of a double
 # Of a price or an amount: within, products and squares are finite and keep their digits.
 SMALLEST, LARGEST = 1e-100, 1e100

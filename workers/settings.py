@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from schemas.bounds import MAX_BARS, MAX_COUNT, MAX_SPEED, MAX_VALUE
+from schemas.bounds import MAX_BARS, MAX_COUNT, MAX_SPEED, MAX_TREND, MAX_VALUE
 from schemas.configs import VARIABLE_PREFIX
 from schemas.symbols import DEFAULT_UNIVERSE, parse_universe
 from schemas.timeframes import TIMEFRAMES_MS, parse_timeframes
@@ -76,6 +76,12 @@ class Settings(NamedSettings):
         description="Recorded seconds per second; unset: as fast as it goes",
     )
     seed: int = Field(default=7, ge=0, le=MAX_COUNT, description="Of the simulated market")
+    trend: float = Field(
+        default=1.0,
+        ge=0,
+        le=MAX_TREND,
+        description="Drift of the simulated regimes, times that of a market like bitcoin's",
+    )
     history_bars: int = Field(
         default=10_000, ge=1_000, le=MAX_BARS, description="Back-filled base bars a symbol"
     )

@@ -141,6 +141,10 @@ def run(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the simulated market.")] = None,
+    trend: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Drift of its regimes, times that of bitcoin's [1]."),
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Gateway port [8080]; 0: any free one.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -156,7 +160,7 @@ def run(
         overrides = {"exchange": exchange, "speed": speed}
         if exchange is None:
             _refuse_without_files()
-    settings = load_settings(seed=seed, **overrides)
+    settings = load_settings(seed=seed, trend=trend, **overrides)
     known = process_names(settings.exchange)
     chosen = default_processes(settings) if replay_files or not names else tuple(names)
     if unknown := [name for name in chosen if name not in known]:

@@ -28,6 +28,8 @@ def market_identity(settings: Settings) -> dict[str, Any]:
     identity["timeframe"] = settings.timeframe
     if settings.exchange == "simulated":
         identity["seed"] = settings.seed
+        if settings.trend != 1.0:
+            identity["trend"] = settings.trend
     return identity
 
 

@@ -43,6 +43,7 @@ def _default_laws() -> tuple[RegimeLaw, RegimeLaw, RegimeLaw]:
 class MarketModel:
     """Parameters of the simulated market; the defaults are compared with BTC in the tests."""
 
+    trend: float = 1.0  # every drift is so many times as strong
     laws: tuple[RegimeLaw, RegimeLaw, RegimeLaw] = field(default_factory=_default_laws)
     # Where a spell goes when it ends: row = from, column = to.
     jumps: tuple[tuple[float, ...], ...] = ((0.0, 0.4, 0.6), (0.5, 0.0, 0.5), (0.6, 0.4, 0.0))
@@ -76,7 +77,7 @@ class MarketModel:
     @property
     def drift(self) -> Floats:
         """Log return a bar by regime, shape (3,); its long-run mean is zero."""
-        bull = self.laws[0].drift
+        bull = self.trend * self.laws[0].drift
         share = self.stationary
         return np.array([bull, -bull * share[0] / share[1], 0.0])
 

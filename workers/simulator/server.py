@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from workers.simulator.market import BAR_MS, EPOCH_MS, SimulatedMarket
+from workers.simulator.model import MarketModel
 from workers.simulator.protocol import account, control, payloads, rest, sockets
 from workers.simulator.protocol.query import VENUE
 from workers.simulator.protocol.venue import KeyRights, Venue
@@ -29,6 +30,7 @@ class SimulatorSettings:
 
     symbols: tuple[str, ...] = DEFAULT_SYMBOLS
     seed: int = 7
+    trend: float = 1.0  # drift of the regimes, times that of the default market
     speed: float = 60.0  # simulated seconds in a second
     port: int = 0  # on loopback; 0 takes a free one
     history_minutes: int = 14 * 1440  # market time that has passed at a new market's start
@@ -72,7 +74,7 @@ async def serve(settings: SimulatorSettings) -> AsyncIterator[RunningSimulator]:
     Raises: OSError when the port is taken; ValueError on settings that make no market.
     """
     clock = SimulatedClock(settings.first_now_ms(), settings.speed, paused=settings.paused)
-    market = SimulatedMarket(settings.seed, settings.symbols)
+    market = SimulatedMarket(settings.seed, settings.symbols, MarketModel(trend=settings.trend))
     for symbol in settings.symbols:
         # Generate the past before the first client connects: no request must wait for it.
         market.unfinished(symbol, payloads.bar_at(settings.first_now_ms()), 0)

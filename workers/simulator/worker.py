@@ -38,6 +38,7 @@ def simulator_settings(settings: Settings) -> SimulatorSettings:
     return SimulatorSettings(
         symbols=settings.universe,
         seed=settings.seed,
+        trend=settings.trend,
         speed=settings.speed,
         port=port or 0,
         history_minutes=_past_ms(settings) // BAR_MS + SPARE_MINUTES,
@@ -87,6 +88,7 @@ async def _serve_until_stopped(settings: SimulatorSettings, clock_file: Path) ->
             rest_url=running.rest_url,
             symbols=list(settings.symbols),
             seed=settings.seed,
+            trend=settings.trend,
             speed=settings.speed,
             now_ms=running.venue.clock.now_ms(),
         )

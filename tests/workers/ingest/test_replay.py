@@ -261,6 +261,7 @@ def test_home_is_bound_to_its_first_market(tmp_path, files):
 
     for other in (
         Settings(exchange="simulated", seed=8, home=tmp_path),
+        Settings(exchange="simulated", trend=8.0, home=tmp_path),
         Settings(exchange="binanceusdm", home=tmp_path),
         Settings(exchange="replay", replay_files=tuple(files), home=tmp_path),
     ):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from workers.simulator.kernel import CLOSE
 from workers.simulator.market import BAR_MS, BLOCK_BARS, EPOCH_MS, SimulatedMarket
+from workers.simulator.model import MarketModel
 from workers.simulator.truth import (
     observations,
     true_emissions,
@@ -47,6 +49,20 @@ def test_filter_with_true_parameters_finds_the_regimes(symbol):
     guess = filtered(log_density, true_parameters(drawn, symbol).transition)
 
     assert balanced_accuracy(guess, truth[half:]) > 0.75
+
+
+def test_a_trend_makes_the_drift_of_bull_and_bear_so_many_times_as_strong():
+    calm, strong = (
+        SimulatedMarket(7, ["BTCUSDT"], MarketModel(trend=trend)).bars("BTCUSDT", 0, DAYS)
+        for trend in (1.0, 8.0)
+    )
+
+    more = np.diff(np.log(strong.prices(CLOSE))) - np.diff(np.log(calm.prices(CLOSE)))
+
+    # The innovations are the same, so that the difference is the drift alone, less its reversion.
+    np.testing.assert_array_equal(strong.regimes, calm.regimes)
+    found = [more[strong.regimes[1:] == regime].mean() for regime in range(3)]
+    assert found == pytest.approx(7.0 * MarketModel().drift, abs=0.5e-4)
 
 
 def test_true_regimes_are_those_of_the_requested_bars():

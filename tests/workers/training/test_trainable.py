@@ -30,8 +30,9 @@ def still(series: FeatureSeries, bars: int = BARS) -> FeatureSeries:
     rows[:bars, :2] = 0.0
     observed[:bars] = 0.0
     price = np.where(np.arange(len(series.times)) < bars, 1.0, series.close)
-    prices = dict.fromkeys(("open", "high", "low", "close"), price)
-    return replace(series, rows=rows, observed=observed, **prices)
+    return replace(
+        series, rows=rows, observed=observed, open=price, high=price, low=price, close=price
+    )
 
 
 def newest(series: FeatureSeries, bars: int, unknown: int = 0) -> FeatureSeries:
