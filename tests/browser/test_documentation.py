@@ -10,6 +10,8 @@ from tests.browser.stage import Stage
 
 pytestmark = pytest.mark.browser
 
+DRAWN_WITHIN_MS = 90_000  # Redoc draws the whole document at once: seconds of work for one core
+
 
 def test_a_request_is_tried_on_the_docs_page(stage: Stage, new_page: NewPage) -> None:
     watched = new_page(stage, "docs")
@@ -30,6 +32,7 @@ def test_the_redoc_page_shows_every_family(stage: Stage, new_page: NewPage) -> N
     watched = new_page(stage, "redoc")
 
     for family in ("predict", "signals", "backtest", "hyperopt"):
-        expect(watched.page.locator(f'[data-section-id="tag/{family}"]')).to_be_attached()
+        section = watched.page.locator(f'[data-section-id="tag/{family}"]')
+        expect(section).to_be_attached(timeout=DRAWN_WITHIN_MS)
     assert watched.errors == []
     assert all(url.startswith((stage.url, "data:", "blob:")) for url in watched.asked)
