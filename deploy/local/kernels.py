@@ -47,6 +47,13 @@ def regime_fit() -> None:
     expectation_step(model, ObservationSequences.lay_out([np.zeros((2, 1))]))
 
 
+def ideas() -> None:
+    """Prepare what ideas of the past would have earned."""
+    from workers.training.idea_returns import prepare
+
+    prepare()
+
+
 def forest() -> None:
     """Prepare the compiled booster."""
     from workers.models.forest import warm_up
@@ -98,6 +105,7 @@ def strategies() -> None:
 
 WORKER_FAMILIES = (
     regime_fit,
+    ideas,
     forest,
     lstm,
     treeshap,

@@ -31,6 +31,11 @@ def idea_returns(series: FeatureSeries, horizon_bars: int) -> Array:
     return earned
 
 
+def prepare() -> None:
+    """Compile the loop, or load it from the cache."""
+    _fill(np.zeros((2, 2)), np.ones((2, 4)), np.ones(2), 1)
+
+
 @njit(cache=True)
 def _fill(earned: Array, prices: Array, natr: Array, horizon: int) -> None:
     for t in range(len(prices) - horizon):

@@ -32,6 +32,7 @@ const BASE: Record<string, string> = {
   realised_volatility_20: 'realised volatility, 20 bars',
   realised_volatility_60: 'realised volatility, 60 bars',
   volatility_ratio_20_60: 'volatility, 20 against 60 bars',
+  volatility_ratio_60_ewma_200: 'volatility, 60 bars against its average over 200',
   parkinson_volatility_20: 'volatility of highs and lows, 20 bars',
   garman_klass_volatility_20: 'volatility of all four prices, 20 bars',
   downside_share_60: 'share of falling bars in the variance',
