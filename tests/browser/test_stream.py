@@ -44,7 +44,7 @@ def live(page: Page) -> None:
     """Wait until the stream runs, and ask for a line a bar: an episode would show its newest."""
     expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
     expect(page.get_by_role("option").first).to_be_visible()
-    page.get_by_role("button", name="Every bar").click()
+    page.get_by_role("button", name="Bars", exact=True).click()
 
 
 def test_a_new_signal_appears_without_reload(stage, new_page, market):
