@@ -51,6 +51,7 @@ export function PriceChart(props: Props) {
   const drawing = useRef<ChartDrawing | null>(null)
   const [hovered, setHovered] = useState(NOTHING)
   const [inSight, setInSight] = useState<LogicalRange | null>(null)
+  const isDue = useRef(false)
   const drawnBars = useRef<readonly Bar[]>([])
   const drawnRegimes = useRef<readonly RegimeProbabilities[]>([])
   const choose = useEffectEvent(({ ms, tradeId }: Hovered) => {
@@ -65,6 +66,9 @@ export function PriceChart(props: Props) {
   const moveToChosen = useEffectEvent(() => {
     const scale = drawing.current?.chart.timeScale()
     if (scale === undefined || bars.length === 0) return
+    // A hidden chart, as beside the list of a phone, has no width to fill: it moves once it has.
+    isDue.current = scale.width() === 0
+    if (isDue.current) return
     const end = bars.length - 1
     const at = chosen && reaches ? placeOf(chosen.event_time_ms, bars) : end
     const horizon = chosen?.horizon_bars ?? 0
@@ -72,6 +76,9 @@ export function PriceChart(props: Props) {
     const young = at > end - count / 2
     const to = young ? Math.max(end, at + horizon) + AHEAD_BARS : at + count / 2
     scale.setVisibleLogicalRange({ from: to - count, to })
+  })
+  const sized = useEffectEvent(() => {
+    if (isDue.current) moveToChosen()
   })
   const look = useEffectEvent((range: LogicalRange | null) => {
     const first = bars[0]
@@ -100,6 +107,7 @@ export function PriceChart(props: Props) {
     created.chart.subscribeCrosshairMove((at) => setHovered(hoveredAt(at)))
     created.chart.subscribeClick((at) => choose(hoveredAt(at)))
     created.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => look(range))
+    created.chart.timeScale().subscribeSizeChange(() => sized())
     return () => {
       drawing.current = null
       created.chart.remove()
