@@ -7,7 +7,7 @@ both models by ``workers.inference``, their outcomes by ``streams.scoring``, the
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ from schemas.signals import Signal
 from schemas.trades import TradeResult
 
 Variant = Literal["champion", "challenger"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Recommendation = Literal["PROMOTE_CHALLENGER", "KEEP_CHAMPION", "INCONCLUSIVE"]
 ChallengeStatus = Literal["active", "concluded", "expired", "cancelled"]
 ChallengeBasis = Literal["log_loss", "trades"]

@@ -9,10 +9,8 @@ from pydantic import BaseModel, Field
 from gateway.answers.trade_figures import TradeFigures, figures
 from gateway.envelope import raw
 from gateway.views.challenges import NEWEST_RESULTS, ChallengesView
-from schemas.challenges import ShadowResult, Variant
+from schemas.challenges import VARIANTS, ShadowResult
 from streams.evaluation.trade_summary import summarise
-
-VARIANTS: tuple[Variant, ...] = ("champion", "challenger")
 
 
 class ChallengeIdeas(BaseModel):

@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schemas.challenges import ChallengeOutcome, ReturnTotals, ShadowPrediction, Variant
+from schemas.challenges import (
+    VARIANTS,
+    ChallengeOutcome,
+    ReturnTotals,
+    ShadowPrediction,
+    Variant,
+)
 from schemas.predictions import ClassProbabilities, Prediction
 from schemas.record import Record
 from schemas.signals import Direction
@@ -21,8 +27,6 @@ from streams.processor import Outputs, Processor
 from streams.return_totals import NO_RETURNS, add_return
 from streams.scoring.outcome import log_loss, signal_outcome
 from streams.scoring.pending import Pending, see
-
-VARIANTS: tuple[Variant, ...] = ("champion", "challenger")
 
 
 class PendingPair(Pending):

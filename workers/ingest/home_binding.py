@@ -28,7 +28,7 @@ def market_identity(settings: Settings) -> dict[str, Any]:
     identity["timeframe"] = settings.timeframe
     if settings.exchange == "simulated":
         identity["seed"] = settings.seed
-        if settings.trend != 1.0:
+        if settings.trend != 1.0:  # homes of older releases name none
             identity["trend"] = settings.trend
     return identity
 

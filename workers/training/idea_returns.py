@@ -10,9 +10,9 @@ from numba import njit
 from streams import exits
 from streams.exits import NO_EXIT, STOP, BarPrices, ExitLevels
 from streams.signals import risk
+from workers.research.fill_bars import inlined
 from workers.training.dataset import Array, FeatureSeries
 
-inlined = njit(forceinline=True)
 first_touch, level_prices = inlined(exits.first_touch), inlined(risk.level_prices)
 
 

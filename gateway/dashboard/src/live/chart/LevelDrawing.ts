@@ -1,14 +1,9 @@
 // Draws prices that a reader may drag, and tells where they stand.
 
-import type {
-  AutoscaleInfo,
-  IPrimitivePaneView,
-  ISeriesPrimitive,
-  SeriesAttachedParameter,
-  Time,
-} from 'lightweight-charts'
+import type { AutoscaleInfo, IPrimitivePaneView } from 'lightweight-charts'
 
 import { colour } from '../../lib/theme'
+import { PaneDrawing, scaleOf } from './PaneDrawing'
 
 /** A price that can be dragged. */
 export interface DraftLevel {
@@ -20,13 +15,12 @@ export interface DraftLevel {
   isOffered: boolean
 }
 
-export class LevelDrawing implements ISeriesPrimitive<Time> {
-  private parameters: SeriesAttachedParameter<Time> | null = null
+export class LevelDrawing extends PaneDrawing {
   private levels: readonly DraftLevel[] = []
   /** What was in sight when a drag began: the scale of prices rests until it ends. */
   private held: AutoscaleInfo | null = null
   private onPlaced: (ys: readonly (number | null)[]) => void = () => undefined
-  private readonly views: readonly IPrimitivePaneView[] = [
+  protected readonly views: readonly IPrimitivePaneView[] = [
     {
       zOrder: () => 'top',
       renderer: () => ({
@@ -35,14 +29,6 @@ export class LevelDrawing implements ISeriesPrimitive<Time> {
       }),
     },
   ]
-
-  attached(parameters: SeriesAttachedParameter<Time>): void {
-    this.parameters = parameters
-  }
-
-  detached(): void {
-    this.parameters = null
-  }
 
   /** Show these; `onPlaced` is told the height of each in pixels whenever the chart is drawn. */
   show(levels: readonly DraftLevel[], onPlaced: (ys: readonly (number | null)[]) => void): void {
@@ -56,18 +42,12 @@ export class LevelDrawing implements ISeriesPrimitive<Time> {
     this.parameters?.requestUpdate()
   }
 
-  paneViews(): readonly IPrimitivePaneView[] {
-    return this.views
-  }
-
   autoscaleInfo(): AutoscaleInfo | null {
     return this.held ?? this.range()
   }
 
   private range(): AutoscaleInfo | null {
-    if (this.levels.length === 0) return null
-    const prices = this.levels.map(({ price }) => price)
-    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } }
+    return scaleOf(this.levels.map(({ price }) => price))
   }
 
   private draw(context: CanvasRenderingContext2D, width: number): void {

@@ -15,6 +15,7 @@ import { Failure } from '../../ui/Failure'
 import { Legend } from '../../ui/Legend'
 import { PanelHead, PlainPanel } from '../../ui/Panel'
 import { Tag } from '../../ui/Tag'
+import { toggled } from '../filter'
 import { NO_SERIES, seriesKey } from '../fold'
 import { liveStore, useLive } from '../LiveStore'
 import { staleBars } from '../staleness'
@@ -94,8 +95,6 @@ export function MarketChart(props: Props) {
   const read = useChartTrades(symbol, timeframe)
   const trades = useMemo(() => [...read, ...own].filter(({ kind }) => !hidden.includes(kind)), [read, own, hidden])
   const kinds = own.length === 0 ? KINDS.filter((kind) => kind !== 'research') : KINDS
-  const toggle = (kind: TradeKind) =>
-    setHidden(hidden.includes(kind) ? hidden.filter((other) => other !== kind) : [...hidden, kind])
   return (
     <PlainPanel className={styles.chart} aria-label={`${symbol} chart`}>
       <PanelHead>
@@ -152,7 +151,12 @@ export function MarketChart(props: Props) {
             </Legend>
             <Choices aria-label="Drawn trades">
               {kinds.map((kind) => (
-                <button key={kind} type="button" aria-pressed={!hidden.includes(kind)} onClick={() => toggle(kind)}>
+                <button
+                  key={kind}
+                  type="button"
+                  aria-pressed={!hidden.includes(kind)}
+                  onClick={() => setHidden(toggled(KINDS, hidden, kind))}
+                >
                   <span aria-hidden="true">{TRADE_KINDS[kind].shape}</span> {TRADE_KINDS[kind].name}
                 </button>
               ))}

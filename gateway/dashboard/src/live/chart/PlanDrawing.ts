@@ -1,16 +1,9 @@
 // Draws the plan of the chosen signal on the chart.
 
-import type {
-  AutoscaleInfo,
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesPrimitive,
-  Logical,
-  SeriesAttachedParameter,
-  Time,
-} from 'lightweight-charts'
+import type { AutoscaleInfo, IPrimitivePaneRenderer, IPrimitivePaneView, Logical } from 'lightweight-charts'
 
 import { faded } from '../../lib/colour'
+import { PaneDrawing, scaleOf } from './PaneDrawing'
 import type { Plan } from './plan'
 
 type Target = Parameters<IPrimitivePaneRenderer['draw']>[0]
@@ -25,36 +18,22 @@ export interface PlanColours {
   font: string
 }
 
-export class PlanDrawing implements ISeriesPrimitive<Time> {
-  private parameters: SeriesAttachedParameter<Time> | null = null
+export class PlanDrawing extends PaneDrawing {
   private shown: { plan: Plan; colours: PlanColours } | null = null
-  private readonly views: readonly IPrimitivePaneView[] = [
+  protected readonly views: readonly IPrimitivePaneView[] = [
     { zOrder: () => 'bottom', renderer: () => ({ draw: (target) => this.draw(target, zones) }) },
     { zOrder: () => 'top', renderer: () => ({ draw: (target) => this.draw(target, marks) }) },
   ]
-
-  attached(parameters: SeriesAttachedParameter<Time>): void {
-    this.parameters = parameters
-  }
-
-  detached(): void {
-    this.parameters = null
-  }
 
   show(plan: Plan | null, colours: PlanColours): void {
     this.shown = plan && { plan, colours }
     this.parameters?.requestUpdate()
   }
 
-  paneViews(): readonly IPrimitivePaneView[] {
-    return this.views
-  }
-
   autoscaleInfo(start: Logical, end: Logical): AutoscaleInfo | null {
     const plan = this.shown?.plan
     if (plan === undefined || plan.to < start || plan.from > end) return null
-    const prices = [plan.reference, ...plan.levels.map((level) => level.price)]
-    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } }
+    return scaleOf([plan.reference, ...plan.levels.map((level) => level.price)])
   }
 
   private draw(target: Target, paint: (scene: Scene) => void): void {

@@ -1,41 +1,24 @@
 // Draws trades on the chart: a mark where each was entered and left, a line between, levels while it runs.
 
-import type {
-  AutoscaleInfo,
-  IPrimitivePaneView,
-  IPriceLine,
-  ISeriesPrimitive,
-  Logical,
-  PrimitiveHoveredItem,
-  SeriesAttachedParameter,
-  Time,
-} from 'lightweight-charts'
+import type { AutoscaleInfo, IPrimitivePaneView, IPriceLine, Logical, PrimitiveHoveredItem } from 'lightweight-charts'
 
 import { colour } from '../../lib/theme'
 import type { PlacedTrade, TradeKind } from './chartTrades'
+import { PaneDrawing, scaleOf } from './PaneDrawing'
 
 const MARK_PX = 5 // half of a mark
 const REACH_PX = 9 // how near the pointer has to come
 const DASHED = 2
 
-export class TradeDrawing implements ISeriesPrimitive<Time> {
-  private parameters: SeriesAttachedParameter<Time> | null = null
+export class TradeDrawing extends PaneDrawing {
   private trades: readonly PlacedTrade[] = []
   private lines: IPriceLine[] = []
-  private readonly views: readonly IPrimitivePaneView[] = [
+  protected readonly views: readonly IPrimitivePaneView[] = [
     {
       zOrder: () => 'top',
       renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace(({ context }) => this.draw(context)) }),
     },
   ]
-
-  attached(parameters: SeriesAttachedParameter<Time>): void {
-    this.parameters = parameters
-  }
-
-  detached(): void {
-    this.parameters = null
-  }
 
   /** Show these trades, and no others; again after the theme has changed. */
   show(trades: readonly PlacedTrade[]): void {
@@ -59,17 +42,12 @@ export class TradeDrawing implements ISeriesPrimitive<Time> {
     parameters.requestUpdate()
   }
 
-  paneViews(): readonly IPrimitivePaneView[] {
-    return this.views
-  }
-
   /** Levels of what runs stay in sight beside its bars. */
   autoscaleInfo(start: Logical, end: Logical): AutoscaleInfo | null {
     const prices = this.trades
       .filter(({ from, to }) => to >= start && from <= end)
       .flatMap((trade) => [trade.entry.price, ...levelsOf(trade).map(({ price }) => price)])
-    if (prices.length === 0) return null
-    return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } }
+    return scaleOf(prices)
   }
 
   hitTest(x: number, y: number): PrimitiveHoveredItem | null {
