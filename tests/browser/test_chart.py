@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 AT = "?symbol=BTCUSDT#/signals"
 NAMED = re.compile(r"candles, (.+) UTC to (.+) UTC")
 OLDER = 1_000  # bars before those of the market
+CHART_BARS = 720  # are read at first
 MARKET_MS = close_time(100)
 SHOWS_ALL_FROM = """name => {
     // Bars come meanwhile: all of them are asked for until the first one is in sight.
@@ -45,6 +46,12 @@ def moved(page: Page, before: tuple[datetime, datetime]) -> tuple[datetime, date
     if in_sight(page) == before:
         expect(chart(page)).not_to_have_attribute("aria-label", label)
     return in_sight(page)
+
+
+def wait_for_bars(page: Page, newest: datetime, count: int) -> None:
+    """Wait until all bars are so many."""
+    oldest = newest - timedelta(minutes=count - 1)
+    page.wait_for_function(SHOWS_ALL_FROM, arg=f"candles, {oldest:%d %b %Y, %H:%M} UTC")
 
 
 def test_keys_bring_bars_nearer_further_back_on_and_all_of_them_into_sight(stage, new_page):
@@ -97,16 +104,14 @@ def test_the_past_is_read_when_it_is_looked_at(new_stage, new_page, market):
     older = [bar(minute, symbol="BTCUSDT", **price) for minute in range(-OLDER, 0)]
     page = new_page(new_stage([*older, *market.past]), AT).page
     expect(chart(page)).to_be_visible()
-    first = in_sight(page)
+    newest = in_sight(page)[1]
+    wait_for_bars(page, newest, CHART_BARS)
 
-    page.keyboard.press("0")
-    whole = moved(page, first)
     for _ in range(4):
         page.keyboard.press("-")
         page.keyboard.press("ArrowLeft")
 
-    oldest = whole[1] - timedelta(minutes=OLDER + 119)
-    page.wait_for_function(SHOWS_ALL_FROM, arg=f"candles, {oldest:%d %b %Y, %H:%M} UTC")
+    wait_for_bars(page, newest, OLDER + 120)
 
 
 def test_the_volume_stands_beside_the_prices_and_in_the_table(stage, new_page):
@@ -138,14 +143,22 @@ def under_pointer(page: Page, idea: IdeaEvent) -> Locator:
     told = page.get_by_text(f"{close:%d %b %Y %H:%M}", exact=True)
     words = page.get_by_text(re.compile("^Idea [▲▼]"))
     for x in range(2, round(box["width"]) - 80, 3):
-        page.mouse.move(box["x"] + x, box["y"] + 60)
+        point(page, box["x"] + x, box["y"] + 60)
         if told.is_visible():
             break
     for y in range(20, round(box["height"]), 5):
-        page.mouse.move(box["x"] + x + 2, box["y"] + y)
+        point(page, box["x"] + x + 2, box["y"] + y)
         if words.is_visible():
             break
     return words
+
+
+def point(page: Page, x: float, y: float) -> None:
+    """Move the pointer; returns when the page has drawn what is under it."""
+    page.mouse.move(x, y)
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def test_ideas_are_drawn_told_under_the_pointer_and_lead_to_what_is_known_of_them(
@@ -154,6 +167,10 @@ def test_ideas_are_drawn_told_under_the_pointer_and_lead_to_what_is_known_of_the
     watched = new_page(stage, "?symbol=BTCUSDT#/analysis")
     page = watched.page
     [*_, idea] = [i for i in newest_ideas(market.past) if i.symbol == "BTCUSDT" and i.closed_ms]
+    table = page.get_by_role("region", name="BTCUSDT chart").get_by_role("button", name="Table")
+    table.click()
+    expect(page.get_by_role("row").filter(has_text="Idea").first).to_be_visible()  # they are read
+    table.click()
     expect(chart(page)).to_be_visible()
 
     words = under_pointer(page, idea)

@@ -40,6 +40,13 @@ def held(page: Page) -> list[str]:
     return ids
 
 
+SCROLLED_TO = """id => {
+    // The list may still be the short one of before: it is scrolled until the row is there.
+    document.querySelector('[role=listbox]').scrollTop = 15 * 4 * 58 - 200
+    return document.getElementById(id) !== null
+}"""
+
+
 def live(page: Page) -> None:
     """Wait until the stream runs, and ask for a line a bar: an episode would show its newest."""
     expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
@@ -65,7 +72,7 @@ def test_a_score_reaches_its_signal_and_the_record(stage, new_page, market):
     score = next(r for r in market.closes[0] if type(r).__name__ == "ScoredSignal")
     row = page.locator(f"#signal-{score.signal_id}")
     page.get_by_role("button", name="Neutral").click()
-    page.get_by_role("listbox").evaluate("box => { box.scrollTop = 15 * 4 * 58 - 200 }")
+    page.wait_for_function(SCROLLED_TO, arg=f"signal-{score.signal_id}")
     expect(row).to_contain_text(re.compile("left|expiring"))
 
     stage.feed(*market.closes[0])

@@ -23,6 +23,7 @@ from streams.runtime.reader import Reader
 from streams.runtime.settings import KafkaSettings
 from streams.topology import CHAINS
 from tests.build import bar, close_time, registered
+from tests.fakes.running_chains import wait_for
 from tests.narrow import all_are
 
 pytestmark = pytest.mark.kafka
@@ -89,6 +90,8 @@ def test_the_command_asks_for_a_training_up_to_the_newest_bar_unless_one_is_unde
     early = call()
     publisher = Publisher(home, "ingest")
     publisher.publish(ready(MINUTE_MS))
+    publisher.flush()
+    wait_for(lambda: bool(requests(home)))  # a model in service needs no first training
     for record in (*vectors, registered(event_time_ms=close_time(10))):
         publisher.publish(record)
     publisher.flush()

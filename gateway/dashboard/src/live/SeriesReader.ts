@@ -17,7 +17,8 @@ interface Place {
 }
 
 export class SeriesReader {
-  private readonly reading = new Set<string>()
+  /** How far back is wanted of what is being read; a chart may look further meanwhile. */
+  private readonly wanted = new Map<string, number>()
   /** What has been read, and is read again after something was missed. */
   private readonly places = new Map<string, Place>()
 
@@ -27,17 +28,18 @@ export class SeriesReader {
   async readBack(symbol: string, timeframe: Timeframe, backToMs: number): Promise<void> {
     const place = { symbol, timeframe }
     const key = keyOf(place)
-    if (this.reading.has(key)) return
-    this.reading.add(key)
+    const before = this.wanted.get(key)
+    this.wanted.set(key, Math.min(backToMs, before ?? Infinity))
+    if (before !== undefined) return
     for (let more = true; more;) {
       const bars = this.barsAt(place)
       const first = bars[0]
-      const back = first ? Math.ceil((first.event_time_ms - backToMs) / first.timeframe_ms) : 0
+      const back = first ? Math.ceil((first.event_time_ms - this.wanted.get(key)!) / first.timeframe_ms) : 0
       const count = Math.min(Math.max(CHART_BARS - bars.length, back), MOST_BARS)
       if (count <= 0) break
       more = (await this.read(place, count, first?.event_time_ms ?? null)) === count
     }
-    this.reading.delete(key)
+    this.wanted.delete(key)
   }
 
   /** Read what a glance at a market shows, once. */
