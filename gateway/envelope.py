@@ -38,6 +38,11 @@ def iso(epoch_ms: int) -> str:
     return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def stamp_text(epoch_ms: int) -> str:
+    """Return a moment for people, as the dashboard writes it: ``24 Oct 2025, 00:00 UTC``."""
+    return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%d %b %Y, %H:%M} UTC"
+
+
 def raw(encoded: bytes | None) -> Any:
     """Return encoded JSON as a part of a body; None stays null."""
     return None if encoded is None else orjson.Fragment(encoded)

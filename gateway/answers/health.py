@@ -10,7 +10,7 @@ import orjson
 
 from gateway.answers.model_state import ModelState, model_state
 from gateway.context import AppContext
-from gateway.envelope import iso
+from gateway.envelope import iso, stamp_text
 from gateway.views import clock
 from gateway.views.read_model import ReadModel
 from schemas.drift import DriftReport
@@ -141,10 +141,15 @@ def _process(ctx: AppContext, name: str) -> dict[str, Any]:
     status = ctx.views.statuses[name]
     silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
     stopped = status.state == "stopping" and silent_ms > STOPPED_AFTER_MS
-    silent = _silence(ctx, name)
+    silent = _is_silent(ctx, name)
+    since = stamp_text(ctx.views.status_ms[name])
     return {
         "state": "stopped" if stopped else "silent" if silent else status.state,
-        "detail": f"it was {status.state} and {silent}" if silent else status.detail,
+        "detail": (
+            f"it was {status.state} and says nothing since {since}: it hangs or has ended"
+            if silent
+            else status.detail
+        ),
         "said_at": iso(ctx.views.status_ms[name]),
         "done": status.done,
         "device": status.device,
@@ -152,16 +157,13 @@ def _process(ctx: AppContext, name: str) -> dict[str, Any]:
     }
 
 
-def _silence(ctx: AppContext, name: str) -> str:
-    """Return since when a process says nothing, in words; empty while it speaks or has stopped."""
+def _is_silent(ctx: AppContext, name: str) -> bool:
+    """Whether a process that has not stopped says nothing for too long."""
     state = ctx.views.statuses[name].state
     limit_ms = STARTED_WITHIN_MS if state in {"starting", "restoring"} else SILENT_AFTER_MS
     silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
     # Without a broker nothing is heard of anybody.
-    if state == "stopping" or silent_ms <= limit_ms or not ctx.bus.connected:
-        return ""
-    since = iso(ctx.views.status_ms[name])
-    return f"has said nothing for {silent_ms // 1000} s, since {since}: it hangs or has ended"
+    return state != "stopping" and silent_ms > limit_ms and ctx.bus.connected
 
 
 def _symbols(ctx: AppContext, timeframe_ms: int, now_ms: int | None) -> Iterator[dict[str, Any]]:
@@ -209,7 +211,7 @@ def _reasons(ctx: AppContext, timeframes: list[TimeframeState]) -> Iterator[str]
     if answers.lost and ctx.wall_ms() - answers.lost_ms <= WORRY_MS:
         yield (
             f"answers of /predict that are not on {PREDICTION_ANSWERS.name}: {answers.lost}, the "
-            f"last at {iso(answers.lost_ms)}; requests are answered all the same"
+            f"last at {stamp_text(answers.lost_ms)}; requests are answered all the same"
         )
     yield from ctx.access.worries()
     if ctx.cache.state == "degraded":
@@ -235,10 +237,16 @@ def _drift_reasons(views: ReadModel) -> Iterator[str]:
 
 
 def _process_reasons(ctx: AppContext) -> Iterator[str]:
+    said_ms = {name: ctx.views.status_ms[name] for name in sorted(ctx.views.statuses)}
+    # What ends many of them at once is one reason.
+    if silent := [name for name in said_ms if _is_silent(ctx, name)]:
+        since = stamp_text(min(said_ms[name] for name in silent))
+        yield (
+            f"no word from {', '.join(silent)} since {since}: hung or ended; a run starts again "
+            "what has ended, else look at the logs"
+        )
     for name, status in sorted(ctx.views.statuses.items()):
-        if silence := _silence(ctx, name):
-            yield f"{name} {silence}; a run starts it again, else look at its log"
-        elif status.state in {"degraded", "failed"}:
+        if name not in silent and status.state in {"degraded", "failed"}:
             yield f"{name} is {status.state}: {status.detail or 'no detail given'}"
 
 
@@ -293,7 +301,8 @@ def _monitor_reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator
     if measured_ms is None or not going_on or not ctx.bus.connected:
         return
     if ctx.wall_ms() - measured_ms > RATES_OLD_AFTER_MS:
-        yield f"rates and canary are old: the monitor has said nothing since {iso(measured_ms)}"
+        since = stamp_text(measured_ms)
+        yield f"rates and canary are old: the monitor has said nothing since {since}"
 
 
 def _symbol_reasons(timeframe: TimeframeState) -> Iterator[str]:
@@ -304,5 +313,5 @@ def _symbol_reasons(timeframe: TimeframeState) -> Iterator[str]:
         if row["features_complete_at_ms"] is not None:
             yield (
                 f"{market} has no signals: its features are complete again at "
-                f"{iso(row['features_complete_at_ms'])}, if no bar goes missing"
+                f"{stamp_text(row['features_complete_at_ms'])}, if no bar goes missing"
             )

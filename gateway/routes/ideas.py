@@ -79,17 +79,21 @@ async def listed(ctx: ContextDep, wanted: Annotated[IdeaFilter, Query()]) -> Res
     """Return ideas that run or have ended. None for days is a right answer, too."""
     markets = _markets(ctx, wanted)
     view = ctx.views.ideas
+    last = None if wanted.after is None else view.require(wanted.after)
     rows: Iterator[CompactIdea] = (
+        iter(view.open_by_rank(last)) if wanted.state == "open" else view.newest_first()
+    )
+    if last is not None:
+        rows = islice(dropwhile(lambda idea: idea is not last, rows), 1, None)
+    # After the place is found: the idea at which a page ended may no longer be in the list.
+    passing = (
         idea
-        for idea in (view.open_by_rank() if wanted.state == "open" else view.newest_first())
+        for idea in rows
         if _fits(idea.symbol, idea.timeframe_ms, markets)
         and not (wanted.state == "closed" and idea.open)
         and (wanted.min_rank is None or (idea.rank is not None and idea.rank >= wanted.min_rank))
     )
-    if wanted.after is not None:
-        view.require(wanted.after)
-        rows = islice(dropwhile(lambda idea: idea.idea_id != wanted.after, rows), 1, None)
-    page = list(islice(rows, wanted.limit + 1))
+    page = list(islice(passing, wanted.limit + 1))
     shown = page[: wanted.limit]
     return success(
         {

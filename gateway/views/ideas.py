@@ -80,9 +80,17 @@ class IdeasView:
             raise Unknown(f"no idea {idea_id[:64]!r} is held; GET /api/ideas lists the newest")
         return idea
 
-    def open_by_rank(self) -> list[CompactIdea]:
-        """Return the ideas that have not ended, the highest rank first."""
-        newest_first = reversed(self._open.values())
+    def open_by_rank(self, beside: CompactIdea | None = None) -> list[CompactIdea]:
+        """Return the ideas that have not ended, the highest rank first.
+
+        Args:
+            beside: An idea that keeps its place among them though it may have ended.
+        """
+        newest_first = (
+            reversed(self._open.values())
+            if beside is None or beside.open
+            else (idea for idea in self.newest_first() if idea.open or idea is beside)
+        )
         return sorted(newest_first, key=lambda i: -1.0 if i.rank is None else i.rank, reverse=True)
 
     def newest_first(self) -> Iterator[CompactIdea]:

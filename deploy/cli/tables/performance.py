@@ -10,7 +10,7 @@ from deploy.time_text import time_text
 
 KINDS = ("ideas", "journal", "calls")
 HEAD = (
-    f"{'':<26}{'trades':>7}  {'hit rate':<20}{'net of a trade':<28}{'R':>7}{'sum':>9}"
+    f"{'':<26}{'trades':>7}  {'hit rate':<20}{'net of a trade':<30}{'R':<23}{'sum':>9}"
     f"{'fall':>8}{'held':>9}"
 )
 MEANING = (
@@ -54,8 +54,8 @@ def figures_line(name: str, figures: Figures) -> str:
     """Return one row of figures under ``HEAD``."""
     return (
         f"{name:<26}{figures['trades']:>7}  {_bounded(figures, 'hit_rate', '.0%'):<20}"
-        f"{_bounded(figures, 'expectancy', '+.3%'):<28}"
-        f"{number(figures['expectancy_r'], '{:+.2f}', '-'):>7}"
+        f"{_bounded(figures, 'expectancy', '+.3%'):<30}"
+        f"{_bounded(figures, 'expectancy_r', '+.2f'):<23}"
         f"{number(figures['net_return'], '{:+.2%}', '-'):>9}"
         f"{number(figures['max_drawdown'], '{:.1%}', '-'):>8}"
         f"{number(figures['buy_and_hold'], '{:+.2%}', '-'):>9}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from gateway.settings import GatewaySettings
+from schemas.timeframes import DAY_MS, HOUR_MS
+from tests.build import close_time
 from tests.fakes.command_line import invoke
 from tests.fakes.gateway import served_gateway
 from tests.gateway.routes.test_performance_routes import entry, grounds, result
@@ -17,6 +20,13 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def staked(day):
+    """Return what an idea of a day earned, with a stop."""
+    end_ms, net = close_time(0) + day * DAY_MS, 0.01 - day % 2 * 0.005
+    span = {"opened_ms": end_ms - HOUR_MS, "closed_ms": end_ms}
+    return result("paper", f"day-{day}", net, r_multiple=100 * net, **span)
 
 
 async def test_the_daily_report_and_the_groups_are_shown():
@@ -36,6 +46,8 @@ async def test_the_daily_report_and_the_groups_are_shown():
         report, groups = await performance(), await performance("--by", "grade")
         document = await performance("--by", "regime", "--ticker", "btc-usd", "--json")
         wrong = await performance("--ticker", "doge-usd")
+        gateway.bus.feed(*(staked(day) for day in range(60)))
+        bounded = await performance()
 
     assert (empty.exit_code, no_groups.output.strip()) == (0, "nothing has finished yet")
     lines = report.output.splitlines()
@@ -45,4 +57,6 @@ async def test_the_daily_report_and_the_groups_are_shown():
     assert "you skipped 1: 0 winners, 1 losers, -1.000% each" in lines
     assert "B ideas" in groups.output
     assert [row["group"] for row in json.loads(document.output)["groups"]] == ["bear"]
+    with_r = next(line for line in bounded.output.splitlines() if line.startswith("ideas "))
+    assert re.search(r" \+0\.\d\d \([+-]\d\.\d\d to \+\d\.\d\d\) ", with_r)
     assert (wrong.exit_code, "DOGEUSDT is unknown" in wrong.output) == (1, True)

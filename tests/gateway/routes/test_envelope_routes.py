@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from pydantic import BaseModel
 
-from gateway.envelope import Envelope, iso
+from gateway.envelope import Envelope, iso, stamp_text
 from gateway.routes.analysis import Indicators, RegimeAnswer
 from gateway.routes.bars import BarList
 from gateway.routes.explain import ExplanationAnswer, ExplanationHistory
@@ -570,12 +570,24 @@ async def test_a_process_that_says_nothing_more_is_a_reason_to_worry(gateway, sa
 
     body = await gateway.get("/health")
 
-    worries = [reason for reason in body["degraded"] if reason.startswith("market has said")]
+    worries = [reason for reason in body["degraded"] if reason.startswith("no word from market")]
     assert body["processes"]["market"]["state"] == shown
     assert bool(worries) == (shown == "silent")
-    said_at = iso(WALL_MS - ago_s * 1_000)
-    assert body["processes"]["market"]["said_at"] == said_at
-    assert not worries or f"for {ago_s} s, since {said_at}: it hangs or has ended" in worries[0]
+    said_ms = WALL_MS - ago_s * 1_000
+    assert body["processes"]["market"]["said_at"] == iso(said_ms)
+    assert not worries or f"since {stamp_text(said_ms)}: hung or ended" in worries[0]
+
+
+async def test_processes_that_fell_silent_are_one_reason_that_names_them_all(gateway):
+    for ago_s, name in ((60, "signals"), (240, "market"), (30, "inference")):
+        said_ms = WALL_MS - ago_s * 1_000
+        gateway.bus.feed(status(name, state="running", models=()), appended_ms=said_ms)
+
+    body = await gateway.get("/health")
+
+    (reason,) = (each for each in body["degraded"] if "no word" in each)
+    since = stamp_text(WALL_MS - 240_000)
+    assert reason.startswith(f"no word from inference, market, signals since {since}: ")
 
 
 @pytest.mark.parametrize(
@@ -610,7 +622,9 @@ async def test_rates_that_the_monitor_no_longer_measures_are_called_old(gateway,
 
     body = await gateway.get("/health")
 
-    reason = f"rates and canary are old: the monitor has said nothing since {iso(measured_ms)}"
+    reason = (
+        f"rates and canary are old: the monitor has said nothing since {stamp_text(measured_ms)}"
+    )
     assert (reason in body["degraded"]) == old
 
 
@@ -755,7 +769,9 @@ async def test_health_names_a_symbol_that_waits_for_features_and_until_when(gate
     reasons = await degraded(gateway)
 
     until = close_time(LAST + 58)
-    assert f"BTCUSDT has no signals: its features are complete again at {iso(until)}" in reasons
+    assert (
+        f"BTCUSDT has no signals: its features are complete again at {stamp_text(until)}" in reasons
+    )
     (row,) = [s for s in (await gateway.get("/health"))["symbols"] if s["symbol"] == "BTCUSDT"]
     assert row["features_complete_at_ms"] == until
 

@@ -49,6 +49,19 @@ async def test_a_list_is_narrowed_by_market_and_goes_on_after_a_page(gateway):
     assert rest == ["idea-BTCUSDT-2"]
 
 
+async def test_a_page_goes_on_after_an_idea_that_has_ended_or_fits_no_more(gateway):
+    ranks = {15: 60.0, 16: 70.0, 17: 70.0}
+    gateway.bus.feed(*(idea_event(minute, rank=rank) for minute, rank in ranks.items()))
+    first = (await gateway.get(IDEAS, state="open", limit=2))["data"]
+
+    gateway.bus.feed(closed_idea(16, rank=70.0))
+
+    assert first["after"] == "idea-BTCUSDT-16"
+    assert await names(gateway, state="open", after=first["after"]) == ["idea-BTCUSDT-15"]
+    assert await names(gateway, state="closed", after="idea-BTCUSDT-17") == ["idea-BTCUSDT-16"]
+    assert await names(gateway, min_rank=65, after="idea-BTCUSDT-15") == []
+
+
 async def test_an_idea_shows_its_signal_and_what_those_like_it_came_to(gateway):
     unknown = closed_idea(
         4, exit_reason="unknown", exit_price=None, gross_return=None, net_return=None
