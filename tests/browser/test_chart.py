@@ -142,23 +142,15 @@ def under_pointer(page: Page, idea: IdeaEvent) -> Locator:
     close = datetime.fromtimestamp((idea.opened_ms + MINUTE_MS) / 1_000, UTC)
     told = page.get_by_text(f"{close:%d %b %Y %H:%M}", exact=True)
     words = page.get_by_text(re.compile("^Idea [▲▼]"))
-    for x in range(2, round(box["width"]) - 80, 3):
-        point(page, box["x"] + x, box["y"] + 60)
-        if told.is_visible():
-            break
+    x, y = 2, 60
+    while not told.is_visible():
+        x += 5  # a bar is 7 px wide
+        chart(page).hover(position={"x": x, "y": y})
     for y in range(20, round(box["height"]), 5):
-        point(page, box["x"] + x + 2, box["y"] + y)
+        chart(page).hover(position={"x": x + 1, "y": y})
         if words.is_visible():
             break
     return words
-
-
-def point(page: Page, x: float, y: float) -> None:
-    """Move the pointer; returns when the page has drawn what is under it."""
-    page.mouse.move(x, y)
-    page.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
 
 
 def test_ideas_are_drawn_told_under_the_pointer_and_lead_to_what_is_known_of_them(
