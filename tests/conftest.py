@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import logging
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -17,6 +20,7 @@ import pytest
 import structlog
 
 from deploy.local.broker import BrokerSettings, LocalBroker
+from deploy.local.jars import ensure_jars
 from deploy.local.kernels import drop_stale_code
 from deploy.local.log_files import LEVELS
 from deploy.topics.admin import apply_topics, delete_topics, list_topics
@@ -42,6 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Test the kernels as they are written now; once, before any worker of pytest starts."""
     if not hasattr(config, "workerinput"):
         drop_stale_code()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for brokers and pages first: the others compute beside them until the end."""
+    waits = {
+        item.path
+        for item in items
+        if item.get_closest_marker("kafka") or item.get_closest_marker("browser")
+    }
+    items.sort(key=lambda item: item.path not in waits)
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +86,28 @@ def log_lines() -> LogLines:
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def formatted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that Kafka has formatted, once for all processes of pytest: copy it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / "formatted.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        broker = LocalBroker(BrokerSettings(home=shared / "formatted", min_free_mb=100))
+        data = broker.home / "data"
+        if not data.exists():
+            broker._prepare_folder()
+            broker._format(broker._java(ensure_jars(broker.settings.cache, broker._progress)))
+            broker.stop()
+    return data
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory, formatted: Path) -> Iterator[str]:
     """Bootstrap address of a broker shared by the whole run."""
-    settings = BrokerSettings(home=tmp_path_factory.mktemp("broker"), min_free_mb=100)
-    with LocalBroker(settings) as running:
+    home = tmp_path_factory.mktemp("broker")
+    shutil.copytree(formatted, home / "data")
+    with LocalBroker(BrokerSettings(home=home, min_free_mb=100)) as running:
         yield running.bootstrap
 
 
@@ -117,14 +149,21 @@ def pipeline_topics(broker: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewBroker]:
-    """Makes brokers that a test may kill, not started: ``new_broker(**settings)``."""
+def new_broker(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[NewBroker]:
+    """Makes brokers that a test may kill, not started: ``new_broker(fresh=False, **settings)``.
+
+    A fresh one has no data yet, and formats its folder itself.
+    """
     made: list[LocalBroker] = []
 
-    def make(**settings: object) -> LocalBroker:
-        settings.setdefault("home", tmp_path_factory.mktemp("broker"))
+    def make(*, fresh: bool = False, **settings: Any) -> LocalBroker:
+        home = settings.setdefault("home", tmp_path_factory.mktemp("broker"))
         settings.setdefault("min_free_mb", 100)
-        made.append(LocalBroker(BrokerSettings(**settings)))  # type: ignore[arg-type]  # keywords of the record
+        if not fresh:
+            shutil.copytree(request.getfixturevalue("formatted"), home / "data")
+        made.append(LocalBroker(BrokerSettings(**settings)))
         return made[-1]
 
     yield make

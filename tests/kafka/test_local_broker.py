@@ -109,7 +109,7 @@ def test_a_taken_port_is_named(new_broker):
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(new_broker):
-    broker = new_broker(min_free_mb=1 << 40)
+    broker = new_broker(fresh=True, min_free_mb=1 << 40)
 
     with pytest.raises(DiskFullError, match="MB free"):
         broker.start()
@@ -144,7 +144,7 @@ def test_damaged_data_is_refused_and_the_way_out_works(new_broker):
 
 
 def test_a_broken_off_format_is_made_anew(new_broker):
-    broker = new_broker()
+    broker = new_broker(fresh=True)
     half_done = broker.home / "data.new" / "meta.properties"
     half_done.parent.mkdir(parents=True)
     half_done.write_text("cluster.id=")
