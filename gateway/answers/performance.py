@@ -15,11 +15,11 @@ from typing import Any, Literal, NamedTuple, get_args
 from gateway.answers.journal import state
 from gateway.answers.trade_figures import bounds, figures
 from gateway.context import AppContext
-from gateway.envelope import iso
+from gateway.envelope import encode, iso, raw
 from gateway.views.results import TradeKind
 from gateway.views.scores import refuted_grades
 from schemas.journal import JournalAction, JournalEntry
-from schemas.signals import Grade
+from schemas.signals import Grade, ScoreTotals
 from schemas.timeframes import DAY_MS, HOUR_MS, timeframe_name
 from streams.evaluation.decisions import followed, passed
 from streams.evaluation.trade_outcome import TradeOutcome
@@ -86,13 +86,17 @@ async def grouped(ctx: AppContext, by: GroupBy, chosen: Selection) -> dict[str, 
     }
     keys = sorted(set[Any]().union(*tables.values()), key=lambda key: (key is None, key))
     names = {key: NO_GROUP if key is None else GROUPINGS[by].name(key) for key in keys}
-    refuted = _refuted(ctx, chosen) if by == "grade" else {}
+    refuted = await _refuted(ctx, chosen) if by == "grade" else []
     return {
         "by": by,
         "groups": [
             {
                 "group": names[key],
-                "refuted_in": refuted.get(names[key], []),
+                "refuted_in": [
+                    f"{each['symbol']} {each['timeframe']}"
+                    for each in refuted
+                    if each["grade"] == names[key]
+                ],
                 **{source: tables[source].get(key) for source in SOURCES},
             }
             for key in keys
@@ -100,15 +104,24 @@ async def grouped(ctx: AppContext, by: GroupBy, chosen: Selection) -> dict[str, 
     }
 
 
-def _refuted(ctx: AppContext, chosen: Selection) -> dict[str, list[str]]:
-    """Return where each grade has kept less than it promises, of the chosen markets."""
-    places = defaultdict[str, list[str]](list)
-    for totals in ctx.views.score_totals.values():
-        symbol, timeframe_ms = totals.symbol, totals.timeframe_ms
-        if chosen.symbol in (None, symbol) and chosen.timeframe_ms in (None, timeframe_ms):
-            for grade in refuted_grades(ctx.views, symbol, timeframe_ms):
-                places[grade].append(f"{symbol} {timeframe_name(timeframe_ms)}")
-    return {grade: sorted(names) for grade, names in places.items()}
+async def _refuted(ctx: AppContext, chosen: Selection) -> list[dict[str, str]]:
+    """Return the grades that have kept less than they promise, of the chosen markets."""
+    views = ctx.views
+
+    def make(totals: list[tuple[str, ScoreTotals]]) -> list[dict[str, str]]:
+        return [
+            {"symbol": each.symbol, "timeframe": timeframe_name(each.timeframe_ms), "grade": grade}
+            for _, each in totals
+            if chosen.symbol in (None, each.symbol)
+            and chosen.timeframe_ms in (None, each.timeframe_ms)
+            for grade in sorted(refuted_grades(views, each.symbol, each.timeframe_ms))
+        ]
+
+    wanted = ("refuted", chosen.symbol, chosen.timeframe_ms)
+    refuted: list[dict[str, str]] = await ctx.memo.get(
+        wanted, views.score_totals_changes, lambda: sorted(views.score_totals.items()), make
+    )
+    return refuted
 
 
 async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
@@ -118,18 +131,9 @@ async def summary(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
         "as_of_ms": now_ms,
         **await _three(ctx, chosen),
         "today": None if now_ms is None else await _today(ctx, chosen, now_ms // DAY_MS * DAY_MS),
-        "equity": {
-            source: await _known(ctx, source, chosen, "equity", partial(equity, points=POINTS))
-            for source in KINDS
-        },
+        "equity": {source: await _known(ctx, source, chosen, "equity", _curve) for source in KINDS},
         **await _decisions(ctx, chosen),
-        "refuted": [
-            {"symbol": each.symbol, "timeframe": timeframe_name(each.timeframe_ms), "grade": grade}
-            for _, each in sorted(ctx.views.score_totals.items())
-            if chosen.symbol in (None, each.symbol)
-            and chosen.timeframe_ms in (None, each.timeframe_ms)
-            for grade in sorted(refuted_grades(ctx.views, each.symbol, each.timeframe_ms))
-        ],
+        "refuted": await _refuted(ctx, chosen),
     }
 
 
@@ -147,19 +151,16 @@ async def journal_figures(ctx: AppContext, symbol: str | None) -> dict[str, Any]
     counts = await ctx.memo.get(
         ("counts", symbol), journal.changes, lambda: list(journal.newest_first()), count
     )
-    earned = await _figures(ctx, "journal", Selection(symbol))
+    make = partial(_summarised, "journal")
+    earned: dict[str, Any] = await _known(ctx, "journal", Selection(symbol), "fields", make)
     return earned | {name: counts[name] for name in ("open", "skipped", "missed")}
 
 
-async def _three(ctx: AppContext, chosen: Selection) -> dict[str, dict[str, Any]]:
-    return {source: await _figures(ctx, source, chosen) for source in SOURCES}
-
-
-async def _figures(ctx: AppContext, source: Source, chosen: Selection) -> dict[str, Any]:
-    summed: dict[str, Any] = await _known(
-        ctx, source, chosen, "figures", partial(_summarised, source)
-    )
-    return summed
+async def _three(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
+    return {
+        source: await _known(ctx, source, chosen, "figures", partial(_encoded_figures, source))
+        for source in SOURCES
+    }
 
 
 async def _today(ctx: AppContext, chosen: Selection, from_ms: int) -> dict[str, Any]:
@@ -185,13 +186,20 @@ async def _known(
     return await ctx.memo.get((what, source, chosen), version, outcomes, make_of_chosen)
 
 
-def _groups(
-    source: Source, by: GroupBy, outcomes: Iterable[TradeOutcome]
-) -> dict[Any, dict[str, Any]]:
+def _groups(source: Source, by: GroupBy, outcomes: Iterable[TradeOutcome]) -> dict[Any, Any]:
     key, groups = GROUPINGS[by].key, defaultdict[Any, list[TradeOutcome]](list)
     for one in outcomes:
         groups[key(one)].append(one)
-    return {name: _summarised(source, members) for name, members in groups.items()}
+    return {name: _encoded_figures(source, members) for name, members in groups.items()}
+
+
+def _curve(outcomes: Iterable[TradeOutcome]) -> Any:
+    return raw(encode(equity(outcomes, points=POINTS)))
+
+
+def _encoded_figures(source: Source, outcomes: Iterable[TradeOutcome]) -> Any:
+    """Return figures as they stand in an answer: encoded once, however often they are asked for."""
+    return raw(encode(_summarised(source, outcomes)))
 
 
 def _summarised(source: Source, outcomes: Iterable[TradeOutcome]) -> dict[str, Any]:

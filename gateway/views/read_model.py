@@ -109,6 +109,7 @@ class ReadModel:
         self.portfolio = PortfolioView()
         self.results = ResultsView()
         self.calls_changes = 0
+        self.score_totals_changes = 0
         self.outcomes = OutcomesView()
         self.refdata = RefdataView()
         self.windows: dict[str, MonitorWindow] = {}
@@ -131,7 +132,7 @@ class ReadModel:
             Signal: self._signal,
             SignalAcknowledged: self._acknowledged,
             ScoredSignal: self._score,
-            ScoreTotals: lambda totals, _: self.score_totals.update({totals.subject: totals}),
+            ScoreTotals: self._totals,
             Explanation: self._explanation,
             ClockTick: self._tick,
             HistoryReady: lambda one, _: self.history.update({one.timeframe_ms: one}),
@@ -323,6 +324,10 @@ class ReadModel:
         key = (score.signal_time_ms, score.signal_id)
         self._view_for(score).scores.put(key, CompactScore.from_arrival(score, arrival))
         self.calls_changes += 1
+
+    def _totals(self, totals: ScoreTotals, _: Arrival) -> None:
+        self.score_totals[totals.subject] = totals
+        self.score_totals_changes += 1
 
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)
