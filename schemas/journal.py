@@ -32,6 +32,8 @@ def decimal_text(value: object) -> str:
     ('45000.5', '0.0000001', '0')
     """
     text = ""
+    if isinstance(value, float):
+        value = round(value, 12)  # a computed price has digits that no market has
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             number = Decimal(str(value))

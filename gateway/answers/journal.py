@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from starlette.responses import Response
 
 from gateway import errors
@@ -60,6 +60,13 @@ class TradeBody(ReasonedBody):
     idea_id: str | None = Field(
         default=None, min_length=1, max_length=200, description="Of the idea, in place of a signal"
     )
+
+    @field_validator("trade_id")
+    @classmethod
+    def _has_an_address(cls, trade_id: str | None) -> str | None:
+        if trade_id == "performance":
+            raise ValueError("got 'performance', which is another route; expected another id")
+        return trade_id
 
 
 class CorrectionBody(ReasonedBody):
@@ -150,12 +157,13 @@ async def add(caller: Caller, body: TradeBody) -> Response:
     identity = caller.identity({"journal": "add", **body.model_dump()})
     said = body.model_dump(include=TRADE_FIELDS)
     said["side"] = body.side or _side(grounds)
+    _keep_times(ctx, body.trade_id, said)
     command = JournalCommand(
         **identity,
         by=caller.principal.signature(body.by),
         reason=body.reason,
         dry_run=body.dry_run,
-        strategy=body.strategy_name or (grounds.strategy if grounds else _running(ctx)),
+        strategy=_strategy(ctx, body.strategy_name, grounds),
         trade_id=body.trade_id or identity["command_id"],
         symbol=symbol,
         action="add",
@@ -198,7 +206,7 @@ async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Respon
 
 
 def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
-    """Return a whole trade, its times filled in; raises ``Refused``."""
+    """Return a whole trade, its times filled in; raises ``Refused``, also for a future one."""
     market_ms = ctx.market_ms()
     now_ms = ctx.wall_ms() if market_ms is None else market_ms
     if said.get("opened_ms") is None:
@@ -206,6 +214,10 @@ def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
         said["opened_ms"] = now_ms if closed_ms is None else min(now_ms, closed_ms)
     if said.get("exit") is not None and said.get("closed_ms") is None:
         said["closed_ms"] = max(now_ms, said["opened_ms"])
+    latest_ms = max(now_ms, ctx.wall_ms())  # a market that is played may be far behind
+    for name in ("opened_ms", "closed_ms"):
+        if (said.get(name) or 0) > latest_ms:
+            raise Refused(f"{name}: got {said[name]}, expected {latest_ms}, now, or before")
     try:
         return JournalTrade.model_validate(said)
     except ValidationError as error:
@@ -257,9 +269,22 @@ def _side(grounds: EntryGrounds | None) -> Side:
     return grounds.direction
 
 
-def _running(ctx: AppContext) -> str:
-    """Return the strategy that runs here."""
-    return next((each.strategy for each in ctx.views.history.values()), DEFAULT_STRATEGY)
+def _strategy(ctx: AppContext, said: str | None, grounds: EntryGrounds | None) -> str:
+    """Return the strategy of a trade, by default the one that runs; raises ``Unknown``."""
+    running = [each.strategy for each in ctx.views.history.values()] or [DEFAULT_STRATEGY]
+    if said is not None and said not in running:
+        ctx.views.configs.require(said)
+    return said or (grounds.strategy if grounds else running[0])
+
+
+def _keep_times(ctx: AppContext, trade_id: str | None, said: dict[str, Any]) -> None:
+    """Take times that are left out from the trade as it stands: adding it again adds nothing."""
+    if trade_id is None or not ctx.views.journal.revision(trade_id):
+        return
+    stands = ctx.views.journal.require(trade_id)[-1].trade
+    said["opened_ms"] = said["opened_ms"] or stands.opened_ms
+    if said["exit"] is not None:
+        said["closed_ms"] = said["closed_ms"] or stands.closed_ms
 
 
 async def _answer(ctx: AppContext, command: JournalCommand) -> Response:

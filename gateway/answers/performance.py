@@ -164,7 +164,9 @@ async def _three(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
 
 
 async def _today(ctx: AppContext, chosen: Selection, from_ms: int) -> dict[str, Any]:
-    today = chosen._replace(from_ms=max(from_ms, chosen.from_ms or 0))
+    ends_ms = from_ms + DAY_MS
+    ends_ms = ends_ms if chosen.to_ms is None else min(ends_ms, chosen.to_ms)
+    today = chosen._replace(from_ms=max(from_ms, chosen.from_ms or 0), to_ms=ends_ms)
     return {"from_ms": from_ms, **await _three(ctx, today)}
 
 
@@ -225,21 +227,37 @@ async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
 def _decided(
     chosen: Selection, held: tuple[list[TradeOutcome], list[JournalEntry], list[TradeOutcome]]
 ) -> dict[str, Any]:
+    """Return what is said of an idea once: a trade that followed it, else the newest word."""
     ideas = {one.signal_id: one for one in held[0]}
     trades = {one.trade_id: one for one in held[2]}
     pairs: list[tuple[TradeOutcome, TradeOutcome]] = []
-    let_pass: dict[JournalAction, list[TradeOutcome]] = {"skipped": [], "missed": []}
+    passes = dict[str, JournalAction]()
     for entry in held[1]:
         idea = None if entry.grounds is None else ideas.get(entry.grounds.signal_id)
         trade = trades.get(entry.trade_id)
-        if idea is None:
+        if idea is None or idea.signal_id is None:
             continue
         if entry.trade.action != "executed":
-            let_pass[entry.trade.action] += [idea] if chosen.has(idea) else []
-        elif trade is not None and chosen.has(trade):
+            passes.setdefault(idea.signal_id, entry.trade.action)
+        elif trade is not None and _follows(entry, idea):
             pairs.append((trade, idea))
-    compared = dict(vars(followed(pairs)))
+    taken = {idea.signal_id for _, idea in pairs}
+    let_pass: dict[JournalAction, list[TradeOutcome]] = {"skipped": [], "missed": []}
+    for signal_id, action in passes.items():
+        if signal_id not in taken and chosen.has(ideas[signal_id]):
+            let_pass[action].append(ideas[signal_id])
+    compared = dict(vars(followed([pair for pair in pairs if chosen.has(pair[0])])))
     return {
         "followed": compared | bounds("difference", compared.pop("difference_interval")),
         **{action: vars(passed(ideas)) for action, ideas in let_pass.items()},
     }
+
+
+def _follows(entry: JournalEntry, idea: TradeOutcome) -> bool:
+    """Return whether a trade was entered in an idea's direction, while that was to be had."""
+    grounds, trade = entry.grounds, entry.trade
+    return (
+        grounds is not None
+        and trade.side == grounds.direction
+        and grounds.event_time_ms <= trade.opened_ms <= idea.closed_ms
+    )

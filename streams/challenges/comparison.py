@@ -30,6 +30,7 @@ from streams.evaluation.confidence_sequence import (
     mean_sequence,
 )
 from streams.evaluation.interval import Interval
+from streams.evaluation.trade_summary import free_after
 from streams.return_totals import add_return, join
 
 PATIENCE_BLOCKS = 4  # behind the foremost symbol: a block waits no longer for one
@@ -125,6 +126,11 @@ def known_trade(comparison: Comparison, trade: ChallengeTrade) -> bool | None:
     return None if content is None else content == _content(trade)
 
 
+def is_apart(comparison: Comparison, trade: ChallengeTrade) -> bool:
+    """Return whether a trade was opened after those of its model that the test counts."""
+    return trade.opened_ms >= comparison.busy_ms.get(trade.variant, 0)
+
+
 def take_trade(before: Comparison, trade: ChallengeTrade) -> Comparison:
     """Return the comparison with a trade that is new."""
     challenge, variant = before.challenge, trade.variant
@@ -133,11 +139,11 @@ def take_trade(before: Comparison, trade: ChallengeTrade) -> Comparison:
         TOTALS[variant]: add_return(getattr(challenge, TOTALS[variant]), trade.net_return),
         "outcomes": challenge.outcomes + 1,
     }
-    if trade.opened_ms >= busy_ms.get(variant, 0):
+    if is_apart(before, trade):
         sums = posted.get(variant, BlockSums())
         one = OpenBlock(rows=1, gain=trade.net_return)
         posted = posted | {variant: _whole(sums, max(sums.block, 0), one)}
-        busy_ms = busy_ms | {variant: trade.closed_ms}
+        busy_ms = busy_ms | {variant: free_after(trade.opened_ms, trade.closed_ms)}
         champion, challenger = (posted.get(each, BlockSums()) for each in TOTALS)
         changes["blocks"] = champion.blocks + challenger.blocks
         changes |= _estimate(

@@ -38,6 +38,7 @@ from schemas.topics import (
 from streams.challenges.comparison import (
     MAX_TRADES,
     Comparison,
+    is_apart,
     known_trade,
     take_outcome,
     take_trade,
@@ -213,6 +214,8 @@ def _trade(state: ChallengesState, command: ChallengeCommand) -> Ruling:
         return Ruling(*refused, name, before="active")
     changes, facts = _looked_at(state, take_trade(comparison, trade), command.market_ms, command)
     detail = f"{trade.trade_id} of the {trade.variant} is counted"
+    if not is_apart(comparison, trade):
+        detail += " in its figures, but not by the test: it shares time with one before it"
     after = "active" if "discoveries" not in changes else "concluded"
     return Ruling("done", detail, name, changes, facts, before="active", after=after)
 

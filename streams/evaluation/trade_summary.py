@@ -122,8 +122,14 @@ def hit_rate_apart(outcomes: Iterable[TradeOutcome]) -> Interval | None:
     wins = trades = free_ms = 0
     for each in sorted(outcomes, key=attrgetter("opened_ms", "trade_id")):
         if each.opened_ms >= free_ms:
-            wins, trades, free_ms = wins + (each.net_return > 0.0), trades + 1, each.closed_ms
+            wins, trades = wins + (each.net_return > 0.0), trades + 1
+            free_ms = free_after(each.opened_ms, each.closed_ms)
     return hit_rate_sequence(wins, trades)
+
+
+def free_after(opened_ms: int, closed_ms: int) -> int:
+    """Return from when on another trade shares no time with one; at one moment there is one."""
+    return max(closed_ms, opened_ms + 1)
 
 
 def mean_by_days(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from schemas.journal import JournalEntry
 from schemas.trades import TradeResult
 from streams.costs import DEFAULT_COSTS, direction_sign
+
+DIGITS = 80  # a price times an amount has 54, and an eighth place after the point
 
 
 def is_finished(entry: JournalEntry | None) -> bool:
@@ -16,6 +18,12 @@ def is_finished(entry: JournalEntry | None) -> bool:
 
 
 def trade_result(entry: JournalEntry, *, withdrawn: bool = False) -> TradeResult:
+    """Return what a finished trade earned: see ``_result``."""
+    with localcontext(prec=DIGITS):
+        return _result(entry, withdrawn=withdrawn)
+
+
+def _result(entry: JournalEntry, *, withdrawn: bool) -> TradeResult:
     """Return what a finished trade earned after fees; those of a taker where none were said.
 
     Args:

@@ -180,6 +180,26 @@ async def test_what_a_human_did_stands_beside_what_his_ideas_came_to(gateway):
     assert report["missed"] == {"ideas": 1, "winners": 0, "losers": 1, "net_return": -0.02}
 
 
+async def test_an_idea_is_let_pass_once_and_followed_in_its_direction_while_it_was_to_be_had(
+    gateway,
+):
+    late = entry("journal-late", grounds("s1", event_time_ms=close_time(1)))
+    against = entry("journal-against", grounds("s1", direction="sell"))
+    gateway.bus.feed(
+        result("paper", "s1", 0.02),
+        *[entry(f"passed-{number}", grounds("s1"), "skipped") for number in range(3)],
+        entry("missed", grounds("s1"), "missed"),
+        late,
+        against,
+        *[result("journal", name, 0.05, grounds=grounds()) for name in ("late", "against")],
+    )
+
+    report = await summary(gateway)
+
+    counts = (report["followed"]["trades"], report["skipped"]["ideas"], report["missed"]["ideas"])
+    assert counts == (0, 0, 1)  # the newest word counts
+
+
 async def test_grades_that_keep_less_than_they_promise_are_named(gateway):
     gateway.bus.feed(score_totals(*apart(60, 30)))
 

@@ -102,6 +102,33 @@ async def test_an_own_id_is_one_trade(journal):
     assert "correct it" in await add(journal, body | {"entry": 1}, 409)
 
 
+async def test_a_trade_that_is_added_again_without_its_times_is_the_same(journal):
+    await add(journal, {"trade_id": "mine-1"})
+
+    assert (await add(journal, {"trade_id": "mine-1"}))["outcome"]["code"] == "same"
+
+
+async def test_a_computed_price_is_taken_as_far_as_prices_go(journal):
+    trade = (await add(journal, {"exit": 1798.5838202865068}))["trade"]["trade"]
+
+    assert trade["exit"] == "1798.583820286507"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "error"),
+    [
+        ({"opened_ms": 7_258_118_400_000}, 400, "opened_ms: got 7258118400000, expected"),
+        ({"closed_ms": 7_258_118_400_000}, 400, "closed_ms: got 7258118400000, expected"),
+        ({"trade_id": "performance"}, 400, "which is another route"),
+        ({"strategy_name": "nonexistent"}, 404, "strategy nonexistent has no config"),
+    ],
+)
+async def test_a_trade_of_the_future_or_of_what_is_not_there_is_refused(
+    journal, said, status, error
+):
+    assert error in await add(journal, said, status)
+
+
 async def test_a_dry_run_adds_nothing(journal):
     answer = await add(journal, {"dry_run": True})
 

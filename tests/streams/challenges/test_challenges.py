@@ -318,6 +318,19 @@ def test_a_challenge_on_trades_says_how_many_more_it_takes_and_never_less_than_i
     assert many[-1] == 2 * (50_000 - 60)
 
 
+def test_trades_of_one_moment_are_one_to_the_test():
+    run, name = on_trades()
+    moment = {"opened_ms": close_time(3), "closed_ms": close_time(3)}
+
+    first, *others = [
+        posted(run, name, 9_000 + number, trade=challenge_trade(number, **moment)).detail
+        for number in range(5)
+    ]
+
+    assert first.endswith("is counted")
+    assert all("not by the test: it shares time" in each for each in others)
+
+
 def test_of_trades_that_overlap_the_test_counts_the_first_and_the_totals_all():
     run, name = on_trades()
     posted(run, name, 9_000, trade=challenge_trade(0))

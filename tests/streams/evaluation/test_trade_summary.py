@@ -56,6 +56,14 @@ def test_figures_are_those_of_the_evaluation(returns):
         )
 
 
+def test_of_trades_at_one_moment_one_tells_how_often_they_win():
+    at_once = [outcome(0.01, f"t{number}", opened_ms=5, closed_ms=5) for number in range(30)]
+    then = outcome(-0.01, "u", opened_ms=6, closed_ms=7)
+
+    assert summarise(at_once).hit_rate_interval == hit_rate_sequence(1, 1)
+    assert summarise([*at_once, then]).hit_rate_interval == hit_rate_sequence(1, 2)
+
+
 def _near(value):
     return None if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)
 

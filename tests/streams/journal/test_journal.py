@@ -62,6 +62,17 @@ def test_fees_that_are_said_count_to_the_last_digit():
     assert result.gross_return == pytest.approx(-2.0)
 
 
+def test_the_largest_amounts_that_can_be_said_are_counted_to_the_last_digit():
+    most, least = "9" * 15, "0.000000000001"
+
+    [gain] = of(TradeResult, JournalRun().outputs(journal_command(entry=most, exit=f"{most}.5")))
+    large = journal_command(entry=least, exit=most, quantity=most, fees=least)
+    [result] = of(TradeResult, JournalRun().outputs(large))
+
+    assert gain.gross_return == pytest.approx(5e-16)
+    assert result.profit == str((10**15 - 1) ** 2 - 1000)
+
+
 GROUNDS = {
     "signal_id": "s1",
     "strategy": "ensemble",
