@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -320,7 +321,7 @@ def test_a_challenge_on_trades_says_how_many_more_it_takes_and_never_less_than_i
 
 def test_trades_of_one_moment_are_one_to_the_test():
     run, name = on_trades()
-    moment = {"opened_ms": close_time(3), "closed_ms": close_time(3)}
+    moment: dict[str, Any] = {"opened_ms": close_time(3), "closed_ms": close_time(3)}
 
     first, *others = [
         posted(run, name, 9_000 + number, trade=challenge_trade(number, **moment)).detail
