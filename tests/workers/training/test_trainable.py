@@ -54,6 +54,14 @@ def newest(series: FeatureSeries, bars: int, unknown: int = 0) -> FeatureSeries:
 ETHEREUM = market(edge=0.0, bars=BARS)[ETH]
 
 
+@pytest.fixture(scope="module")
+def forest_alone() -> bytes:
+    """The forest of the other market where nobody asked for a second one."""
+    asked = REQUEST.model_copy(update={"symbols": (BTC,)})
+    alone = {BTC: market(edge=0.0, bars=BARS)[BTC]}
+    return train(asked, alone, SMALL, quiet).contents["forest.json"]
+
+
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
@@ -66,7 +74,9 @@ ETHEREUM = market(edge=0.0, bars=BARS)[ETH]
     ],
     ids=["still", "listed now", "too new for a mean", "too new for a label", "one bar", "none"],
 )
-def test_a_market_without_anything_to_learn_is_named_and_the_others_train(other, reason, tmp_path):
+def test_a_market_without_anything_to_learn_is_named_and_the_others_train(
+    other, reason, forest_alone, tmp_path
+):
     alone = {BTC: market(edge=0.0, bars=BARS)[BTC]}
     both = alone if other is None else alone | {ETH: other}
 
@@ -78,12 +88,7 @@ def test_a_market_without_anything_to_learn_is_named_and_the_others_train(other,
     assert model.left_out.keys() == {ETH}
     assert model.left_out[ETH].startswith(reason)
     assert json.loads(trained.contents["report.json"])["left_out"] == model.left_out
-    assert (
-        trained.contents["forest.json"]
-        == train(REQUEST.model_copy(update={"symbols": (BTC,)}), alone, SMALL, quiet).contents[
-            "forest.json"
-        ]
-    )
+    assert trained.contents["forest.json"] == forest_alone
 
 
 def test_a_market_that_moves_again_is_in_the_next_training():
