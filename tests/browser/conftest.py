@@ -12,9 +12,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, WebSocket, expect, sync_playwright
 
 from deploy.local.dashboard import build_dashboard, install_tools
+from deploy.topics.refdata import read_seeds
 from schemas.record import Record
-from tests.browser import scenes
+from tests.browser import operated, scenes
 from tests.browser.stage import Stage
+from tests.build import START_MS
+from tests.fakes.command_processor import CommandProcessor
 
 FLAGS = (
     "--no-sandbox",
@@ -125,6 +128,14 @@ def new_stage(built: None) -> Iterator[NewStage]:  # noqa: ARG001 - the gateway 
 def stage(new_stage: NewStage, market: MarketScene) -> Stage:
     """The pipeline in full swing."""
     return new_stage(market.past)
+
+
+@pytest.fixture
+def whole(new_stage: NewStage, market: MarketScene) -> Stage:
+    """A gateway with something to show on every page."""
+    processor = CommandProcessor()
+    past = [*scenes.several(market.past), *read_seeds(START_MS), *operated.records(processor)]
+    return new_stage(past, processor=processor)
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ def column(page: Page, name: str):
 
 def ready(page: Page) -> None:
     for name in NAMES:
+        if page.evaluate("innerWidth") < 960:  # stacked: a chart comes once its place is in sight
+            column(page, name).evaluate("column => column.scrollIntoView()")
         expect(column(page, name).get_by_test_id("edge")).to_be_visible()
 
 

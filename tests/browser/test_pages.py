@@ -7,13 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from deploy.local.dashboard import SOURCE
-from deploy.topics.refdata import read_seeds
-from tests.browser import operated, scenes
 from tests.browser.axe import faults, load_axe
 from tests.browser.test_page import scrolls_as_a_whole
-from tests.build import START_MS
-from tests.fakes.command_processor import CommandProcessor
 
 pytestmark = pytest.mark.browser
 
@@ -39,15 +34,6 @@ PLACES = {
     "#/operator/access": "configs.activate",
 }
 WIDTHS = (1440, 1024, 420)
-FIRST_SCRIPTS_BYTES = 300_000
-
-
-@pytest.fixture
-def whole(new_stage, market):
-    """A gateway with something to show on every page."""
-    processor = CommandProcessor()
-    past = [*scenes.several(market.past), *read_seeds(START_MS), *operated.records(processor)]
-    return new_stage(past, processor=processor)
 
 
 def test_no_page_has_a_fault_of_access_in_any_theme_or_width(whole, new_page):
@@ -114,16 +100,3 @@ def test_the_palette_finds_a_page_a_market_and_a_command_by_a_few_letters(whole,
     box.press("Enter")
 
     expect(page.get_by_role("region", name="New trade")).to_be_visible()
-
-
-def test_what_every_visit_loads_first_stays_small(built):  # noqa: ARG001 - it makes the build
-    dist = SOURCE / "dist"
-    [entry] = re.findall(r'src="/(assets/[^"]+\.js)"', (dist / "index.html").read_text())
-    text = (dist / entry).read_text()
-
-    imported = re.findall(r'from ?"\./([^"]+\.js)"', text[:20_000])
-
-    # Charts, pages and what stands below the fold come by themselves.
-    files = [dist / entry, *(dist / "assets" / name for name in imported)]
-    assert sum(file.stat().st_size for file in files) <= FIRST_SCRIPTS_BYTES
-    assert len(list((dist / "assets").glob("*Page-*.js"))) == 10

@@ -1,13 +1,12 @@
 // The analysis page: the timeframes of one market side by side, and how far they agree.
 
-import { type ComponentType, useEffect, useMemo, useState } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect, useMemo, useState } from 'react'
 
 import type { Analysis } from '../contract'
 import { goTo, push, rescope, useSymbol } from '../lib/address'
 import { ANALYSIS, linkToSignal, SIGNALS } from '../lib/route'
 import { type Timeframe, timeframeKeys } from '../lib/timeframe'
 import { chartKeys } from '../live/chart/chartMoves'
-import { MarketChart } from '../live/chart/MarketChart'
 import { WHOLE_FILTER } from '../live/filter'
 import { newestBySymbol, seriesKey } from '../live/fold'
 import { GatewayAway } from '../live/GatewayAway'
@@ -26,9 +25,12 @@ import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { Agreement } from './Agreement'
 import styles from './AnalysisPage.module.css'
-import { Rules } from './Rules'
-import { TimeframeColumn } from './TimeframeColumn'
 import { useAnalysis } from './useAnalysis'
+
+// Their code comes while the analysis is read.
+const MarketChart = lazy(() => import('../live/chart/MarketChart').then((module) => ({ default: module.MarketChart })))
+const Rules = lazy(() => import('./Rules').then((module) => ({ default: module.Rules })))
+const TimeframeColumn = lazy(() => import('./TimeframeColumn').then((module) => ({ default: module.TimeframeColumn })))
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -87,17 +89,19 @@ export function AnalysisPage({ Frame }: Props) {
         ) : (
           <>
             <Agreement analysis={analysis} />
-            {shown !== null && (
-              <MarketChart
-                symbol={analysis.symbol}
-                timeframe={shown}
-                onChoose={(signalId) => push(linkToSignal(signalId))}
-              >
-                <TimeframeSwitch onChoose={(timeframe) => rescope({ timeframe })} />
-              </MarketChart>
-            )}
-            <Columns analysis={analysis} running={running} shown={shown} families={families} />
-            <Rules definitions={analysis.definitions} />
+            <Suspense fallback={<Reading />}>
+              {shown !== null && (
+                <MarketChart
+                  symbol={analysis.symbol}
+                  timeframe={shown}
+                  onChoose={(signalId) => push(linkToSignal(signalId))}
+                >
+                  <TimeframeSwitch onChoose={(timeframe) => rescope({ timeframe })} />
+                </MarketChart>
+              )}
+              <Columns analysis={analysis} running={running} shown={shown} families={families} />
+              <Rules definitions={analysis.definitions} />
+            </Suspense>
           </>
         )}
       </main>
@@ -154,6 +158,10 @@ function Absence({ symbol, error }: { symbol: string | null; error: ReturnType<t
       </PlainPanel>
     )
   if (health !== null && (health.status === 'starting' || symbol === null)) return <StartupProgress />
+  return <Reading />
+}
+
+function Reading() {
   return (
     <PlainPanel>
       <Skeleton rows={8} label="The timeframes are being read" />

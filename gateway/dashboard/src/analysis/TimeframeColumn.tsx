@@ -1,6 +1,6 @@
 // One timeframe of a market: its chart, regime, trend, newest signal, levels, volatility, indicators.
 
-import { lazy, Suspense, useEffect, useMemo } from 'react'
+import { lazy, useEffect, useMemo } from 'react'
 
 import type { AnalysisDefinitions, TimeframeAnalysis } from '../contract'
 import { classes } from '../lib/classes'
@@ -22,12 +22,13 @@ import { PlainPanel } from '../ui/Panel'
 import { ProgressBar } from '../ui/ProgressBar'
 import { RegimeBar, RegimeChip } from '../ui/RegimeMark'
 import { Tag } from '../ui/Tag'
+import { WhenSeen } from '../ui/WhenSeen'
 import { Families } from './Families'
 import { ReadingMark } from './ReadingMark'
 import { dwellText, momentText, sentencesOf } from './spans'
 import styles from './TimeframeColumn.module.css'
 
-// What draws candles is more code than all of the page.
+// What draws candles is more code than all of the page: it comes after it.
 const EdgeChart = lazy(() => import('../live/chart/EdgeChart').then((module) => ({ default: module.EdgeChart })))
 
 interface Props {
@@ -109,7 +110,7 @@ function Chart({ symbol, timeframe, analysis, edgeMs }: Props) {
   return (
     <div className={styles.chart}>
       <ErrorBoundary what="The chart">
-        <Suspense fallback={<div className={styles.waiting} aria-busy="true" />}>
+        <WhenSeen waiting={<div className={styles.waiting} aria-busy="true" />}>
           <EdgeChart
             bars={bars}
             regimes={regimes}
@@ -119,7 +120,7 @@ function Chart({ symbol, timeframe, analysis, edgeMs }: Props) {
             label={`${timeframe.name} candles with regimes to ${momentText(end, end)}; newest close ${priceText(last?.close)} at ${closeText(last?.event_time_ms ?? end)} UTC`}
             momentText={(ms) => momentText(ms, end)}
           />
-        </Suspense>
+        </WhenSeen>
       </ErrorBoundary>
     </div>
   )

@@ -1,6 +1,6 @@
 // The signals page: the list on the left, the chosen signal on the right, all markets above.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 
 import type { SignalItem } from '../contract'
@@ -21,7 +21,6 @@ import { MarketStrip } from '../live/MarketStrip'
 import { useTimeframes } from '../live/timeframes'
 import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import { SignalAnnouncer } from '../signals/SignalAnnouncer'
-import { SignalDetail } from '../signals/SignalDetail'
 import { SignalFilters } from '../signals/SignalFilters'
 import { SignalList } from '../signals/SignalList'
 import { ChartFooter } from '../ui/ChartFooter'
@@ -30,6 +29,9 @@ import { SkipLink } from '../ui/SkipLink'
 import { look, open, setOpen, turnTo, useChoice, walk } from './choice'
 import { PageFrame } from './PageFrame'
 import styles from './SignalsPage.module.css'
+
+// The list of signals comes first.
+const SignalDetail = lazy(() => import('../signals/SignalDetail').then((module) => ({ default: module.SignalDetail })))
 
 const FILTER_KEY = 'regimeflow.filter'
 
@@ -158,23 +160,25 @@ export function SignalsPage() {
             onShowNeutral={toggleNeutral}
           />
         </PlainPanel>
-        <SignalDetail
-          className={styles.detail}
-          signal={chosen}
-          chosenId={chosenId}
-          symbol={symbol}
-          isFiltered={shown.length === 0 && isRead}
-          heading={heading}
-          refusal={refusal !== null && refusal.id === chosenId ? refusal.error : null}
-          onChoose={open}
-          onNewest={() => look(null)}
-          onShowAll={() => {
-            setFilter(WHOLE_FILTER)
-            rescope({ symbol: null })
-          }}
-          onAcknowledge={(signal) => void acknowledge(signal)}
-          onBack={backToList}
-        />
+        <Suspense fallback={<div id="detail" className={styles.detail} aria-busy="true" />}>
+          <SignalDetail
+            className={styles.detail}
+            signal={chosen}
+            chosenId={chosenId}
+            symbol={symbol}
+            isFiltered={shown.length === 0 && isRead}
+            heading={heading}
+            refusal={refusal !== null && refusal.id === chosenId ? refusal.error : null}
+            onChoose={open}
+            onNewest={() => look(null)}
+            onShowAll={() => {
+              setFilter(WHOLE_FILTER)
+              rescope({ symbol: null })
+            }}
+            onAcknowledge={(signal) => void acknowledge(signal)}
+            onBack={backToList}
+          />
+        </Suspense>
       </main>
       <SignalAnnouncer filter={filter} />
     </PageFrame>

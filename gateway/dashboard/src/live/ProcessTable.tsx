@@ -43,7 +43,9 @@ export function ProcessTable({ processes }: { processes: Readonly<Record<string,
             <td>
               <Tag tone={TONES[process.state] ?? ''}>{process.state}</Tag>
               {process.done !== null && process.done < 1 && ` ${percent(process.done)}`}
-              {old(process) && <span className="muted"> as of {stampText(Date.parse(process.said_at))}</span>}
+              {process.state === 'stopped' && (
+                <span className="muted"> as of {stampText(Date.parse(process.said_at))}</span>
+              )}
               {process.detail && <span className={styles.detail}>{process.detail}</span>}
             </td>
             <td>{process.lag_records === null ? '–' : countText(process.lag_records)}</td>

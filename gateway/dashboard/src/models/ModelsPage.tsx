@@ -1,6 +1,6 @@
 // The models page: the versions of a timeframe on the left, what the chosen one is worth on the right.
 
-import { type ComponentType, useState } from 'react'
+import { type ComponentType, lazy, Suspense, useState } from 'react'
 
 import type { ModelList, VersionList as Versions } from '../contract'
 import { goTo, useAddress } from '../lib/address'
@@ -16,12 +16,15 @@ import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import type { FrameProps } from '../ui/frame'
 import layout from '../ui/listAndDetail.module.css'
 import styles from '../ui/page.module.css'
+import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { Absence } from './Absence'
 import { versionOf } from './place'
-import { VersionDetail } from './VersionDetail'
 import { VersionList } from './VersionList'
+
+// The list of versions comes first.
+const VersionDetail = lazy(() => import('./VersionDetail').then((module) => ({ default: module.VersionDetail })))
 
 const EVERY_MS = 5_000
 
@@ -75,13 +78,15 @@ export function ModelsPage({ Frame }: Props) {
           />
           <div className={layout.detail}>
             {shown !== null && answer.data !== null ? (
-              <VersionDetail
-                key={`${shown.timeframe}/${shown.version}`}
-                version={shown}
-                list={answer.data}
-                isPast={asOf !== ''}
-                onChanged={answer.reload}
-              />
+              <Suspense fallback={<Skeleton rows={6} label="The version is being read" />}>
+                <VersionDetail
+                  key={`${shown.timeframe}/${shown.version}`}
+                  version={shown}
+                  list={answer.data}
+                  isPast={asOf !== ''}
+                  onChanged={answer.reload}
+                />
+              </Suspense>
             ) : (
               <Absence
                 number={number}

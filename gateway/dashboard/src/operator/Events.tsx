@@ -65,11 +65,20 @@ function EventTable({ events }: { events: readonly EventEntry[] }) {
             </td>
             <td>
               {said}
-              {remedy !== '' && <span className={styles.remedy}>{remedy}</span>}
+              {remedy !== '' && <Remedy text={remedy} />}
             </td>
           </tr>
         ))}
       </tbody>
     </table>
+  )
+}
+
+/** What to do, with the commands in it as such: they stand between backticks. */
+function Remedy({ text: words }: { text: string }) {
+  return (
+    <span className={styles.remedy}>
+      {words.split('`').map((part, place) => (place % 2 === 1 ? <code key={place}>{part}</code> : part))}
+    </span>
   )
 }

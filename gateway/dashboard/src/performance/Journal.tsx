@@ -4,6 +4,7 @@ import { useState } from 'react'
 
 import type { TradeList as Trades } from '../contract'
 import { push, useSymbol } from '../lib/address'
+import { classes } from '../lib/classes'
 import { linkToTrade } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
 import layout from '../ui/listAndDetail.module.css'
@@ -40,7 +41,7 @@ export function Journal({ place }: { place: Exclude<Place, { shown: 'results' | 
         }}
         onPage={setAfter}
       />
-      <div className={layout.detail}>
+      <div className={classes(layout.detail, !isWhole && layout.opened)}>
         {place.shown === 'new' ? (
           <NewTrade key={place.source?.id} source={place.source} onRecorded={recorded} />
         ) : place.shown === 'correction' ? (

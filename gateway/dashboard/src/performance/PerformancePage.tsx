@@ -1,6 +1,6 @@
 // The performance page: what ideas, humans and models have earned, the journal, and the account.
 
-import type { ComponentType } from 'react'
+import { type ComponentType, lazy, Suspense } from 'react'
 
 import { push, rescope, useAddress } from '../lib/address'
 import type { KeyBinding } from '../lib/keys'
@@ -18,10 +18,12 @@ import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
-import { Journal } from './Journal'
 import { ACCOUNT_PLACE, JOURNAL_PLACE, NEW_TRADE, placeOf } from './place'
-import { Portfolio } from './Portfolio'
-import { Results } from './Results'
+
+// One of them is looked at.
+const Journal = lazy(() => import('./Journal').then((module) => ({ default: module.Journal })))
+const Portfolio = lazy(() => import('./Portfolio').then((module) => ({ default: module.Portfolio })))
+const Results = lazy(() => import('./Results').then((module) => ({ default: module.Results })))
 
 const TABS = [
   { shown: 'results', name: 'Results', place: PERFORMANCE },
@@ -82,17 +84,27 @@ export function PerformancePage({ Frame }: Props) {
           {tab !== 'account' && <ScopePicker timeframe={tab === 'results'} span={tab === 'results'} />}
         </div>
         {isStarting ? (
-          <PlainPanel aria-label="Getting ready">
-            <Skeleton rows={8} label="The topics are being read" />
-          </PlainPanel>
-        ) : place.shown === 'results' ? (
-          <Results />
-        ) : place.shown === 'account' ? (
-          <Portfolio />
+          <GettingReady />
         ) : (
-          <Journal place={place} />
+          <Suspense fallback={<GettingReady />}>
+            {place.shown === 'results' ? (
+              <Results />
+            ) : place.shown === 'account' ? (
+              <Portfolio />
+            ) : (
+              <Journal place={place} />
+            )}
+          </Suspense>
         )}
       </main>
     </Frame>
+  )
+}
+
+function GettingReady() {
+  return (
+    <PlainPanel aria-label="Getting ready">
+      <Skeleton rows={8} label="The topics are being read" />
+    </PlainPanel>
   )
 }

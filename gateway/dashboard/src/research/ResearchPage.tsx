@@ -1,6 +1,6 @@
 // The research page: what to run on the left, what came of it on the right.
 
-import { type ComponentType, useEffect } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect } from 'react'
 
 import type { SymbolHealth } from '../contract'
 import { EmptyState } from '../ui/EmptyState'
@@ -12,7 +12,9 @@ import { SkipLink } from '../ui/SkipLink'
 import styles from './ResearchPage.module.css'
 import { researchStore, useResearch } from './ResearchStore'
 import { startingDraft } from './startingDraft'
-import { Workbench } from './Workbench'
+
+// Its code comes while the gateway says of what the form is made.
+const Workbench = lazy(() => import('./Workbench').then((module) => ({ default: module.Workbench })))
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -40,17 +42,7 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
       </>
     ),
   }
-  if (isReady)
-    return (
-      <Workbench
-        Frame={Frame}
-        frame={frame}
-        forms={forms}
-        symbols={symbols}
-        startingDraft={(kind) => startingDraft(kind, forms[kind], tables, symbols)}
-      />
-    )
-  return (
+  const waiting = (
     <Frame {...frame} keys={[]}>
       <main className={styles.work}>
         <PlainPanel aria-label="Getting ready">
@@ -67,5 +59,17 @@ export function ResearchPage({ Frame, symbols, isStarting }: Props) {
         </PlainPanel>
       </main>
     </Frame>
+  )
+  if (!isReady) return waiting
+  return (
+    <Suspense fallback={waiting}>
+      <Workbench
+        Frame={Frame}
+        frame={frame}
+        forms={forms}
+        symbols={symbols}
+        startingDraft={(kind) => startingDraft(kind, forms[kind], tables, symbols)}
+      />
+    </Suspense>
   )
 }

@@ -1,6 +1,6 @@
 // The form and the outcome of what it asked for.
 
-import { type ComponentType, useEffect, useEffectEvent, useRef, useState } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import type { JobSummary, SymbolHealth } from '../contract'
 import { useDenial } from '../lib/access'
@@ -10,8 +10,8 @@ import { RESEARCH } from '../lib/route'
 import { chartKeys } from '../live/chart/chartMoves'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import { Skeleton } from '../ui/Skeleton'
 import { Idle, Linked, NotHere } from './BeforeRun'
-import { Compare } from './Compare'
 import {
   type Body,
   bodyOf,
@@ -33,11 +33,14 @@ import page from './ResearchPage.module.css'
 import { isLive, type Run } from './ResearchState'
 import { researchStore, useResearch } from './ResearchStore'
 import { RunForm } from './RunForm'
-import { RunOutcome } from './RunOutcome'
 import type { Forms, Kind } from './schema'
 import { carried } from './startingDraft'
-import { Tuning } from './Tuning'
 import styles from './Workbench.module.css'
+
+// What came of a run is more code than the form, and is not there at first.
+const Compare = lazy(() => import('./Compare').then((module) => ({ default: module.Compare })))
+const RunOutcome = lazy(() => import('./RunOutcome').then((module) => ({ default: module.RunOutcome })))
+const Tuning = lazy(() => import('./Tuning').then((module) => ({ default: module.Tuning })))
 
 interface Props {
   Frame: ComponentType<FrameProps>
@@ -179,19 +182,21 @@ export function Workbench({ Frame, frame, forms, symbols, startingDraft }: Props
                   ? `Done. ${'verdict' in result ? result.verdict : ''}`
                   : 'Ended without a result'}
           </p>
-          {tab === 'compare' ? (
-            <Compare />
-          ) : tuningId !== null ? (
-            <Tuning key={tuningId} jobId={tuningId} />
-          ) : isLinked ? (
-            <Linked kind={kind} onRun={start} onLeave={() => setIsLinked(false)} />
-          ) : jobError !== null ? (
-            <NotHere {...jobError} onRun={start} onRetry={() => void read(jobError.jobId)} />
-          ) : run === null ? (
-            <Idle onRun={start} />
-          ) : (
-            <RunOutcome run={run} />
-          )}
+          <Suspense fallback={<Skeleton rows={6} label="The result is being read" />}>
+            {tab === 'compare' ? (
+              <Compare />
+            ) : tuningId !== null ? (
+              <Tuning key={tuningId} jobId={tuningId} />
+            ) : isLinked ? (
+              <Linked kind={kind} onRun={start} onLeave={() => setIsLinked(false)} />
+            ) : jobError !== null ? (
+              <NotHere {...jobError} onRun={start} onRetry={() => void read(jobError.jobId)} />
+            ) : run === null ? (
+              <Idle onRun={start} />
+            ) : (
+              <RunOutcome run={run} />
+            )}
+          </Suspense>
         </div>
       </main>
     </Frame>

@@ -1,6 +1,6 @@
 // The chart of a market with its signals, ideas and trades, and its twin as tables.
 
-import { lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from 'react'
+import { lazy, type ReactNode, useEffect, useMemo, useState } from 'react'
 
 import type { SignalItem } from '../../contract'
 import { barsText } from '../../lib/format'
@@ -15,6 +15,7 @@ import { Failure } from '../../ui/Failure'
 import { Legend } from '../../ui/Legend'
 import { PanelHead, PlainPanel } from '../../ui/Panel'
 import { Tag } from '../../ui/Tag'
+import { WhenSeen } from '../../ui/WhenSeen'
 import { toggled } from '../filter'
 import { NO_SERIES, seriesKey } from '../fold'
 import { liveStore, useLive } from '../LiveStore'
@@ -28,7 +29,7 @@ import styles from './MarketChart.module.css'
 import { TradeTable } from './TradeTable'
 import { useChartTrades } from './useChartTrades'
 
-// A third of all code, and nothing to draw before the first bars have come.
+// A third of all code: it comes after the page, and not where the chart is out of sight, as beside the list of a phone.
 const PriceChart = lazy(() => import('./PriceChart').then((module) => ({ default: module.PriceChart })))
 
 const MORE_BARS = 500 // are read when the past is looked at
@@ -125,7 +126,7 @@ export function MarketChart(props: Props) {
         </>
       ) : (
         <ErrorBoundary what="The chart">
-          <Suspense fallback={<div className={styles.waiting} aria-busy="true" />}>
+          <WhenSeen waiting={<div className={styles.waiting} aria-busy="true" />}>
             <PriceChart
               key={timeframe.name} // an axis without bars would keep the times of the one before
               bars={series.bars}
@@ -141,7 +142,7 @@ export function MarketChart(props: Props) {
               onOpen={({ link }) => onChoose !== undefined && link !== null && push(link)}
               onReach={(firstMs) => setReach({ key, ms: firstMs - MORE_BARS * timeframe.ms })}
             />
-          </Suspense>
+          </WhenSeen>
           <div className={styles.foot}>
             <Legend className={styles.legend} aria-label="Regimes">
               <li className="up">Bull</li>
