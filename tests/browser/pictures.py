@@ -16,6 +16,7 @@ from tests.browser.conftest import FLAGS
 from tests.browser.research import Bench
 from tests.browser.stage import Stage
 from tests.real_data import REAL_DATA
+from workers.backtest.compute import prepare
 from workers.bars.arrays import Bars
 
 WAIT_MS = 300_000
@@ -34,6 +35,7 @@ def draw_signals(page: Page) -> None:
 
 def draw_research(page: Page) -> None:
     """Draw what a search over recorded hours comes to, as the form asks for it at first."""
+    prepare()  # as the process does before it says that it runs
     paid, mark = (FUNDING / f"BTCUSDT_{name}.parquet" for name in ("funding", "mark_1h"))
     bench = Bench({"BTCUSDT": Bars.from_file(str(HOURS), paid, mark)})
     records = [*research.records(bench.held), *scenes.running(0)]
@@ -42,6 +44,8 @@ def draw_research(page: Page) -> None:
         expect(page.get_by_role("form")).to_be_visible()
         page.keyboard.press("Control+Enter")
         expect(page.get_by_role("slider").first).to_be_visible()
+        stage.feed(*scenes.running(0))  # who is silent for long is called so
+        expect(page.get_by_text("silent")).to_have_count(0)
         page.screenshot(path=SOURCE / "docs" / "research.png")
         bench.join()
 
