@@ -80,6 +80,28 @@ def test_a_score_reaches_its_signal_and_the_record(stage, new_page, market):
     expect(row).to_contain_text(re.compile("Hit|Miss"))
 
 
+def test_what_is_read_stays_and_says_that_its_episode_has_gone_on(stage, new_page, market):
+    page = new_page(stage).page
+    expect(page.get_by_role("button", name="Stream")).to_contain_text("Live")
+    last = max(signal.event_time_ms for signal in directional(market.past))
+    going_on = next(
+        signal
+        for signal in directional(sum(market.closes[:3], ()))
+        if signal.since_ms is not None and signal.since_ms <= last
+    )
+    page.get_by_role("option").filter(has_text=going_on.symbol).first.click()
+    note = page.get_by_role("note")
+    expect(page.get_by_test_id("signal-head")).to_contain_text(going_on.symbol)
+    expect(note).to_have_count(0)
+
+    for records in market.closes[:3]:
+        stage.feed(*records)
+
+    expect(note).to_contain_text("which has gone on for")
+    note.get_by_role("button").click()
+    expect(note).to_have_count(0)
+
+
 def test_a_cut_stream_resumes_by_cursor_without_loss_or_duplicates(stage, new_page, market):
     watched = new_page(stage)
     live(watched.page)

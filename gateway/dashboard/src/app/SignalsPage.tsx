@@ -164,6 +164,7 @@ export function SignalsPage() {
           <SignalDetail
             className={styles.detail}
             signal={chosen}
+            later={line === chosen ? null : line}
             chosenId={chosenId}
             symbol={symbol}
             isFiltered={shown.length === 0 && isRead}

@@ -5,8 +5,9 @@ import { lazy, type RefObject, Suspense } from 'react'
 import type { SignalItem } from '../contract'
 import type { ApiError } from '../lib/api'
 import { classes } from '../lib/classes'
-import { countText } from '../lib/format'
+import { ageText, countText } from '../lib/format'
 import { MarketChart } from '../live/chart/MarketChart'
+import { episodeBars } from '../live/episodes'
 import { GatewayAway } from '../live/GatewayAway'
 import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
@@ -27,6 +28,8 @@ const TrackRecord = lazy(() => import('./TrackRecord').then((module) => ({ defau
 
 interface Props {
   signal: SignalItem | null
+  /** The newest of its episode, for which the list has a line. */
+  later: SignalItem | null
   /** The signal that was asked for: the gateway may not have it. */
   chosenId: string | null
   /** The filter leaves nothing to show. */
@@ -71,6 +74,9 @@ export function SignalDetail(props: Props) {
             onBack={onBack}
           />
         )}
+        {signal !== null && props.later !== null && (
+          <Later by={episodeBars(props.later) - episodeBars(signal)} onTurn={() => onChoose(props.later!.signal_id)} />
+        )}
         {charted && timeframe && (signal !== null || !isStarting) && (
           <MarketChart symbol={charted} timeframe={timeframe} chosen={signal} onChoose={onChoose} />
         )}
@@ -93,6 +99,16 @@ export function SignalDetail(props: Props) {
         </aside>
       )}
     </div>
+  )
+}
+
+/** What is read stays while its episode goes on: the line of the list is another bar. */
+function Later({ by, onTurn }: { by: number; onTurn: () => void }) {
+  return (
+    <PlainPanel role="note">
+      An earlier bar of this episode, which has gone on for {ageText(by)}.{' '}
+      <Button onClick={onTurn}>Show its newest</Button>
+    </PlainPanel>
   )
 }
 
