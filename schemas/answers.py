@@ -48,7 +48,9 @@ class PredictionAnswer(Record):
     age_bars: NotNegative = Field(description="Market time since the bar's close, in bars")
     strategy: str
     model_version: str
-    qualified: bool = Field(description="Whether the model passed its gates")
+    qualified: bool = Field(
+        description="Whether the model passed its gates and nothing speaks against this answer"
+    )
     feature_set_id: str
     regime_parameters_version: str | None
     latency_ms: NotNegative = Field(description="Inside the gateway, as the answer said")

@@ -95,7 +95,9 @@ class Prediction(Record):
     available_time_ms: Milliseconds
     strategy: str
     model_version: str
-    qualified: bool = Field(description="Whether the model passed its gates")
+    qualified: bool = Field(
+        description="Whether the model passed its gates and nothing speaks against this answer"
+    )
     feature_set_id: str
     probabilities: ClassProbabilities = Field(description="Pooled, then calibrated")
     members: dict[str, ClassProbabilities] = Field(description="xgboost, lstm: before pooling")
@@ -118,6 +120,10 @@ class Prediction(Record):
         default=None, description="Null in records of older releases: universal"
     )
     why: str | None = Field(default=None, description="Why that one answered, for people")
+    distrusted: str | None = Field(
+        default=None,
+        description="Why this answer is unqualified, whatever the gates say; null: it is not",
+    )
 
 
 class PredictionRequest(Record):

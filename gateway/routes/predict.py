@@ -112,7 +112,9 @@ class PredictMetadata(BaseModel):
     age_bars: float = Field(description="Market time since that close, in bars")
     signal_id: str | None = Field(description="Null for an override")
     grade: str | None = Field(description="Null for an override")
-    qualified: bool = Field(description="Whether the model passed its gates")
+    qualified: bool = Field(
+        description="Whether the model passed its gates and nothing speaks against this answer"
+    )
     horizon_bars: int
     reference_price: float
     probabilities: dict[str, float]

@@ -91,11 +91,33 @@ def judged(state: PromotionState, model: ModelRegistered) -> tuple[VersionStage,
     """Return at which stage a trained model begins, and why.
 
     Where nothing serves the first model does, whatever its gates say. Else its comparison with the
-    model that serves now decides.
+    model that serves now decides, and no symbol loses its model by itself.
     """
     if state.serving is None:
         qualified = "qualified" if model.qualified else "unqualified: no qualified model serves"
         return "Production", qualified
+    stage, reason = _beside_champion(state, model)
+    if stage == "Production" and (lost := not_covered(state, model)):
+        return "Staging", f"review it: it was not trained on {lost}; {reason}"
+    return stage, reason
+
+
+def not_covered(state: PromotionState, model: ModelRegistered) -> str:
+    """Return the symbols that the serving model predicts and another was not trained on.
+
+    Those that run no longer do not count; nor, beside a model that cannot predict, those that the
+    other was trained without because they have too little data.
+    """
+    champion = state.registration(state.serving)
+    if champion is None:
+        return ""
+    running = champion.symbols if state.history is None else state.history.symbols
+    excused = model.left_out if _no_longer_made(model, champion) else {}
+    known = {*model.symbols, *excused}
+    return ", ".join(s for s in champion.symbols if s in running and s not in known)
+
+
+def _beside_champion(state: PromotionState, model: ModelRegistered) -> tuple[VersionStage, str]:
     champion = state.registration(state.serving)
     comparison = model.comparison
     if comparison is not None and comparison.champion == state.serving:

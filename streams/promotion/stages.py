@@ -13,7 +13,7 @@ from schemas.versions import ModelCommand, VersionStage
 from streams.commands import Ruling
 from streams.promotion.effective import effective_from
 from streams.promotion.moves import MoveCause, move, put_in_service
-from streams.promotion.registration import new_entry
+from streams.promotion.registration import new_entry, not_covered
 from streams.promotion.state import (
     PromotionState,
     VersionEntry,
@@ -181,6 +181,13 @@ def _put(
     model = registration(state, command, entry)
     if isinstance(model, Ruling):
         return model
+    returns = command.action == "rollback" and entry.effective_from_ms is not None
+    if not returns and (lost := not_covered(state, model)):
+        detail = (
+            f"{command.action}: {label(entry)} was not trained on {lost}, which {state.serving} "
+            "predicts: train one on all of them"
+        )
+        return Ruling("conflict", detail, about, before=entry.stage)
     from_ms = effective_from(
         model, command.market_ms, state.effective_from_ms, command.effective_from_ms
     )

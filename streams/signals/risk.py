@@ -52,7 +52,8 @@ def risk_notes(
     """
     notes = []
     if not prediction.qualified:
-        notes.append("unqualified: the model failed its gates out of sample")
+        why = prediction.distrusted or "the model failed its gates out of sample"
+        notes.append(f"unqualified: {why}")
     if prediction.context.bars_missing:
         notes.append(f"{prediction.context.bars_missing} bars were missing before this one")
     if direction != "neutral":

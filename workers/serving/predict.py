@@ -152,6 +152,16 @@ def _tables(model: LoadedEnsemble, spoken: Spoken) -> CalibrationLookup | None:
     return model.calibration if spoken.answered_by == "universal" else None
 
 
+def _distrusted(model: LoadedEnsemble, symbol: str, named: Answerer | None) -> str | None:
+    """Return why an answer is unqualified whatever the gates of its model say; None: it is not."""
+    if symbol not in model.symbols:
+        return f"model {model.version} was not trained on {symbol}"
+    selection = model.manifest.selection
+    if named in (None, "universal") or named in selection.qualified:
+        return None
+    return f"{named} is {selection.why_not(named)}"
+
+
 def _regime_view(pair: PairedBar) -> RegimeView:
     regimes = pair.regimes
     return RegimeView.unchecked(
@@ -172,11 +182,11 @@ def _prediction(
     named: Answerer | None,
 ) -> Prediction:
     features, manifest = pair.features, model.manifest
-    tables = _tables(model, spoken)
+    distrusted = _distrusted(model, features.symbol, named)
+    tables = _tables(model, spoken) if features.symbol in model.symbols else None
     final = spoken.probabilities
     # Two answers of one model at one bar are two predictions.
     which = () if named is None else (named,)
-    trusted = named in (None, "universal") or named in manifest.selection.qualified
     return Prediction.unchecked(
         prediction_id=derived_id(
             PREDICTIONS.name,
@@ -192,7 +202,7 @@ def _prediction(
         available_time_ms=max(features.available_time_ms, pair.regimes.available_time_ms),
         strategy=manifest.strategy,
         model_version=model.version,
-        qualified=model.registered.qualified and trusted,
+        qualified=model.registered.qualified and distrusted is None,
         feature_set_id=features.feature_set_id,
         probabilities=final,
         members=spoken.members,
@@ -220,4 +230,5 @@ def _prediction(
         expected_return=None if tables is None else tables.expected_return(final),
         answered_by=spoken.answered_by,
         why=spoken.why,
+        distrusted=distrusted,
     )

@@ -113,6 +113,11 @@ class LoadedEnsemble:
         """What an override may call it: its version, or its strategy."""
         return self.version, self.manifest.strategy
 
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """Whose bars it was trained on."""
+        return frozenset(self.registered.symbols)
+
     @property
     def timeframe_ms(self) -> int:
         """Length of the bars that it predicts."""

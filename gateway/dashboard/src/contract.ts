@@ -1482,7 +1482,7 @@ export interface PredictMetadata {
   signal_id: string | null
   /** Null for an override */
   grade: string | null
-  /** Whether the model passed its gates */
+  /** Whether the model passed its gates and nothing speaks against this answer */
   qualified: boolean
   horizon_bars: number
   reference_price: number

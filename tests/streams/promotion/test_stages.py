@@ -140,6 +140,51 @@ def test_a_rollback_goes_back_step_by_step_and_by_name():
     assert last_outcome(*promoted, *back, model_command("rollback", 52)).code == "conflict"
 
 
+BOTH = ("BTCUSDT", "ETHUSDT")
+ALL_SERVE = model("all", 10, symbols=BOTH)
+
+
+def test_a_model_of_fewer_symbols_never_serves_by_itself_however_good_it_is():
+    better = model("btc", 20, comparison=comparison("all"))
+
+    assert stages(before=(ALL_SERVE, better)) == {1: "Production", 2: "Staging"}
+    [change] = [r for r in run(before=(ALL_SERVE, better)) if isinstance(r, ModelStageChanged)][1:]
+    assert change.reason.startswith("review it: it was not trained on ETHUSDT; better than all")
+
+
+@pytest.mark.parametrize(
+    ("action", "verdict"), [("promote", "manual_review"), ("rollback", "keep")]
+)
+def test_nor_is_it_promoted_over_a_model_of_more_symbols(action, verdict):
+    fewer = model("btc", 20, comparison=comparison("all", verdict=verdict))
+
+    outcome = last_outcome(model_command(action, 30, version="btc"), before=(ALL_SERVE, fewer))
+
+    assert outcome.code == "conflict"
+    assert "was not trained on ETHUSDT, which all predicts" in outcome.detail
+
+
+def test_symbols_that_run_no_longer_hold_no_model_back():
+    better = model("btc", 20, comparison=comparison("all"))
+
+    assert stages(before=(ALL_SERVE, history(15), better))[2] == "Production"
+
+
+def test_beside_a_model_that_cannot_predict_only_too_little_data_excuses_a_missing_symbol():
+    newer = {"feature_set_id": "newer", "feature_names": ("rsi_14",)}
+    chosen = model("btc", 20, **newer)
+    short = model("short", 20, **newer, left_out={"ETHUSDT": "12 bars"})
+
+    assert stages(before=(ALL_SERVE, chosen))[2] == "Staging"
+    assert stages(before=(ALL_SERVE, short))[2] == "Production"
+
+
+def test_a_rollback_goes_to_what_has_served_whatever_symbols_were_added_since():
+    added = (model("btc", 10), model("all", 20, symbols=BOTH, comparison=comparison("btc")))
+
+    assert stages(model_command("rollback", 30), before=added) == {1: "Production", 2: "Archived"}
+
+
 def test_the_only_version_to_roll_back_to_is_not_archived():
     promote = model_command("promote", 40, version="2", no_archive=True)
 

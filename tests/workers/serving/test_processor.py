@@ -15,6 +15,7 @@ from schemas.timeframes import HOUR_MS, MINUTE_MS
 from streams.features.catalog import FEATURE_NAMES, FEATURE_SET_ID
 from streams.processor import StateKey
 from streams.runtime.memory_driver import MemoryDriver, replay
+from streams.signals.processor import graded
 from tests.build import START_MS, close_time, features, regimes, registered
 from tests.fakes.small_models import NAMES, WINDOW, change_to, small_model
 from workers.models.calibration import (
@@ -97,10 +98,14 @@ def test_every_bar_with_a_whole_window_is_predicted(tmp_path):
     assert len({p.prediction_id for p in made}) == len(made)
 
 
-def test_a_model_with_tables_bounds_its_predictions_and_one_without_says_null(tmp_path):
+def one_step_tables() -> CalibrationTables:
     step = ReturnTable(edges=(), low=(-0.002,), mean=(0.0,), high=(0.001,))
     flat = ProbabilityTable(edges=(), low=(0.3,), high=(0.6,))
-    tables = CalibrationTables(sell=flat, neutral=flat, buy=flat, returns=step)
+    return CalibrationTables(sell=flat, neutral=flat, buy=flat, returns=step)
+
+
+def test_a_model_with_tables_bounds_its_predictions_and_one_without_says_null(tmp_path):
+    tables = one_step_tables()
     model = small_model(tmp_path)
     loaded, slots = load_ensemble(model), Slots()
     slots.put(change_to(model), replace(loaded, calibration=CalibrationLookup(tables)))
@@ -114,6 +119,22 @@ def test_a_model_with_tables_bounds_its_predictions_and_one_without_says_null(tm
     assert Prediction.decode(with_tables.encode()) == with_tables
     nulls = {"confidence_interval": None, "expected_return": None}
     assert with_tables.model_copy(update=nulls) == without
+
+
+def test_a_model_vouches_for_no_symbol_that_it_was_not_trained_on(tmp_path):
+    tables = one_step_tables()
+    loaded, slots = load_ensemble(small_model(tmp_path)), Slots()
+    change = change_to(loaded.registered)
+    slots.put(change, replace(loaded, calibration=CalibrationLookup(tables)))
+
+    made = predictions(processor(slots), bars(range(WINDOW), SYMBOLS[:2]))[-2:]
+
+    known, other = sorted(made, key=lambda p: p.symbol)
+    assert (known.symbol, known.qualified, known.distrusted) == ("BTCUSDT", True, None)
+    assert (other.symbol, other.qualified) == ("ETHUSDT", False)
+    assert other.distrusted == f"model {other.model_version} was not trained on ETHUSDT"
+    assert other.expected_return is other.confidence_interval is None
+    assert graded(other).risk_notes[0] == f"unqualified: {other.distrusted}"
 
 
 def test_a_null_feature_stops_predictions_until_it_has_left_the_window(tmp_path):

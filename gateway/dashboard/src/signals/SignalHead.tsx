@@ -49,7 +49,7 @@ export function SignalHead({ signal, heading, refusal, onAcknowledge, onBack }: 
             {timeframeText(signal.timeframe_ms)} bar closed {dayText(signal.event_time_ms)},{' '}
             <b>{closeText(signal.event_time_ms)} UTC</b>
             {!signal.qualified && (
-              <Tag tone="warn" className={styles.unqualified} title="The model failed its gates out of sample">
+              <Tag tone="warn" className={styles.unqualified} title="The first of its risk notes says why">
                 unqualified
               </Tag>
             )}
