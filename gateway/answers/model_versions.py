@@ -172,7 +172,7 @@ def candidates(line: VersionLine) -> list[ModelVersion]:
             version
             for version in line.versions.values()
             if version.stage == "Archived"
-            or (version.stage == "Staging" and version.effective_from_ms is not None)
+            or (version.stage != "Production" and version.effective_from_ms is not None)
         ),
         key=lambda version: (version.effective_from_ms or -1, version.number),
         reverse=True,

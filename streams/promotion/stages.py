@@ -21,6 +21,7 @@ from streams.promotion.state import (
     with_registration,
 )
 
+AFTER_SERVICE: tuple[VersionStage, ...] = ("Archived", "Staging", "None")
 SHOWN = 5  # newest versions that a refusal names
 
 
@@ -82,21 +83,12 @@ def archive(state: PromotionState, command: ModelCommand) -> Ruling:
     entry = state.entry(command.version)
     if entry is None:
         return unknown(state, command)
-    if _only_way_back(state, entry):
-        detail = (
-            f"{label(entry)} is {entry.stage} and the only version that a rollback of "
-            f"{state.serving} can go to: promote another first"
-        )
-        return Ruling("conflict", detail, subject(command, entry), before=entry.stage)
     return _moved(state, command, entry, "Archived", ("None", "Staging"))
 
 
 def _only_way_back(state: PromotionState, entry: VersionEntry) -> bool:
-    ways = [
-        e
-        for e in state.versions
-        if e.effective_from_ms is not None and e.stage in ("Staging", "Archived")
-    ]
+    served = (e for e in state.versions if e.effective_from_ms is not None)
+    ways = [e for e in served if e.stage in AFTER_SERVICE]
     return entry.stage == "Staging" and ways == [entry]
 
 
@@ -112,6 +104,12 @@ def _moved(
         return Ruling("same", _stands(entry), about, before=entry.stage)
     if entry.stage not in allowed:
         return _illegal(command, entry, allowed)
+    if _only_way_back(state, entry):
+        detail = (
+            f"{command.action}: {label(entry)} is {entry.stage} and the only version that a "
+            f"rollback of {state.serving} can go to: promote another first"
+        )
+        return Ruling("conflict", detail, about, before=entry.stage)
     model = registration(state, command, entry)
     if isinstance(model, Ruling):
         return model
@@ -155,8 +153,7 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
     if entry is None:
         return unknown(state, command)
     has_served = entry.effective_from_ms is not None
-    allowed: tuple[VersionStage, ...] = ("Archived", "Staging") if has_served else ("Archived",)
-    return _put(state, command, entry, allowed)
+    return _put(state, command, entry, AFTER_SERVICE if has_served else ("Archived",))
 
 
 def _another_serves(state: PromotionState, command: ModelCommand) -> Ruling | None:

@@ -185,13 +185,28 @@ def test_a_rollback_goes_to_what_has_served_whatever_symbols_were_added_since():
     assert stages(model_command("rollback", 30), before=added) == {1: "Production", 2: "Archived"}
 
 
-def test_the_only_version_to_roll_back_to_is_not_archived():
+@pytest.mark.parametrize(("action", "fields"), [("archive", {}), ("stage", {"to_stage": "None"})])
+def test_the_only_version_to_roll_back_to_stays_in_staging(action, fields):
     promote = model_command("promote", 40, version="2", no_archive=True)
 
-    outcome = last_outcome(promote, model_command("archive", 41, version="1"))
+    outcome = last_outcome(promote, model_command(action, 41, version="1", **fields))
 
     assert (outcome.code, outcome.status) == ("conflict", "refused")
     assert "the only version that a rollback" in outcome.detail
+
+
+def test_a_rollback_goes_to_what_has_served_whatever_its_stage_is_now():
+    out_of_review = (
+        model_command("promote", 40, version="2", no_archive=True),
+        model_command("stage", 41, version="3"),
+        model_command("promote", 42, version="3", no_archive=True),
+        model_command("stage", 43, version="1", to_stage="None"),
+    )
+
+    back = (*out_of_review, model_command("rollback", 50, version="1"))
+
+    assert stages(*out_of_review) == {1: "None", 2: "Staging", 3: "Production"}
+    assert served(*back)[-1] == "a"
 
 
 def test_of_two_promotions_meant_for_the_same_revision_the_first_wins():
@@ -258,7 +273,7 @@ LEGAL = {
     (None, "None"), (None, "Staging"), (None, "Production"), (None, "Archived"),
     ("None", "Staging"), ("Staging", "None"), ("None", "Archived"), ("Staging", "Archived"),
     ("Archived", "Staging"), ("Staging", "Production"), ("Archived", "Production"),
-    ("Production", "Archived"), ("Production", "Staging"),
+    ("Production", "Archived"), ("Production", "Staging"), ("None", "Production"),
 }  # fmt: skip
 
 
