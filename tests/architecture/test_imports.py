@@ -22,7 +22,7 @@ ONLY_HERE = {
     "apprise": {"workers/notify/sinks.py"},
     "fastmcp": {"deploy/cli/mcp_server.py"},
     "httpx2": {"deploy/cli/mcp_server.py"},
-    "mlflow": {"workers/training/mlflow_mirror.py"},
+    "mlflow": {"workers/training/mlflow_mirror.py", "workers/training/mlflow_schema.py"},
     "faust": {"streams/monitor/app.py"},
     "aiokafka": {"gateway/kafka/bus.py"},
     "jwt": {"gateway/access/jwks.py", "gateway/access/tokens.py"},

@@ -1,4 +1,4 @@
-"""Mirrors the topics to MLflow; nothing is decided from it. The only mlflow import.
+"""Mirrors the topics to MLflow; nothing is decided from it.
 
     models.registered.v1, models.changes.v1, models.stages.v1, configs.active.v1,
     jobs.results.v1, training.requests.v1.dlq  -->  [mirror]  -->  MLflow, mlflow.runs.v1
@@ -18,7 +18,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas.mlflow import MlflowRun, RunKind
 from schemas.topics import (
@@ -46,6 +46,7 @@ from workers.training.mlflow_runs import (
     may_be_logged,
     mirrored_versions,
 )
+from workers.training.mlflow_schema import MirrorIncomplete, bring_up
 from workers.training.mlflow_tracking import Tracking
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ QUIET = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }
-
-
-class MirrorIncomplete(Exception):
-    """Some models could not be mirrored; the others were."""
 
 
 def mirror(tracking: Tracking, kafka: KafkaSettings) -> int:
@@ -352,30 +349,8 @@ def _client(tracking: Tracking) -> MlflowClient:
 
     with tracking.schema_lock():
         if tracking.database is not None:
-            _upgrade(tracking)
+            bring_up(tracking.database)
         return MlflowClient(tracking_uri=tracking.uri, registry_uri=tracking.uri)
-
-
-def _upgrade(tracking: Tracking) -> None:
-    """Create the tables of the home's database, or bring them to what this MLflow expects."""
-    from alembic.util.exc import CommandError
-    from mlflow.store.db import utils
-    from mlflow.store.tracking import sqlalchemy_store  # noqa: F401 - makes its tables known
-
-    db: Any = utils  # untyped; there are no public names for what follows
-    engine = db.create_sqlalchemy_engine_with_retry(tracking.uri)
-    try:
-        if db._is_empty_database(engine):  # noqa: SLF001
-            db._safe_initialize_tables(engine)  # noqa: SLF001
-        elif db._get_schema_version(engine) != db._get_latest_schema_revision():  # noqa: SLF001
-            db._upgrade_db(engine)  # noqa: SLF001
-    except CommandError as unknown:
-        raise MirrorIncomplete(
-            f"{tracking.database} is of a newer MLflow than this one ({unknown}): move it away, "
-            "and it is written again from the topics"
-        ) from None
-    finally:
-        engine.dispose()
 
 
 def _ended(run: Run) -> int:

@@ -28,7 +28,7 @@ from tests.build import equity_curve, job_result, registered, reliability, train
 from tests.fakes.small_models import change_to, small_model
 from workers.models.artifact import model_folder, read_model
 from workers.settings import Settings
-from workers.training.mlflow_mirror import MirrorIncomplete, MlflowMirror
+from workers.training.mlflow_mirror import MlflowMirror
 from workers.training.mlflow_runs import (
     MirroredVersion,
     failed_trainings,
@@ -37,6 +37,7 @@ from workers.training.mlflow_runs import (
     logging_configs,
     mirrored_versions,
 )
+from workers.training.mlflow_schema import MirrorIncomplete
 from workers.training.mlflow_tracking import Tracking
 
 # MLflow's own imports warn about their dependencies.
@@ -477,6 +478,33 @@ def test_the_home_s_database_is_created_and_upgraded_by_its_owner_and_never_down
 
     with pytest.raises(MirrorIncomplete, match=r"newer MLflow.*move it away"):
         MlflowMirror(tracking)
+
+
+def test_who_is_killed_while_the_tables_are_made_leaves_no_database(tmp_path, monkeypatch):
+    from mlflow.store.db import utils
+
+    def killed(_engine: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(utils, "_upgrade_db", killed)
+    database = tmp_path / "mlflow.db"
+
+    with pytest.raises(KeyboardInterrupt):
+        MlflowMirror(Tracking(f"sqlite:///{database}", None, {}, database))
+
+    assert not database.exists()
+
+
+def test_a_half_made_database_is_made_anew(tmp_path, tracking):
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+        [(newest,)] = database.execute("SELECT version_num FROM alembic_version")
+        database.execute("UPDATE alembic_version SET version_num = '7f2a7d5fae7d'")
+        database.execute("CREATE TABLE _alembic_tmp_params (key TEXT)")
+
+    MlflowMirror(tracking)
+
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [(newest,)]
 
 
 def test_by_default_everything_stays_in_the_home(tmp_path):
