@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -16,7 +17,7 @@ from gateway.context import AppContext
 from gateway.envelope import iso, plain
 from gateway.errors import Conflict, Refused
 from gateway.views import clock
-from gateway.views.versions import VersionLine
+from gateway.views.versions import Line, VersionLine
 from schemas.bounds import MAX_COUNT, TimeMs
 from schemas.challenges import (
     Challenge,
@@ -285,10 +286,15 @@ def _variant(ctx: AppContext, challenge: Challenge, variant: Variant) -> dict[st
 
 async def create(caller: Caller, name: str, body: ChallengeBody) -> Response:
     """Return the answer to a challenge that is created."""
-    ctx = caller.ctx
-    strategy, timeframe_ms = line = requested_line(ctx, name, body.timeframe)
+    line = requested_line(caller.ctx, name, body.timeframe)
+    asked = {"challenge": "create", "name": name, **body.model_dump()}
+    return await _answer(caller, line, body, asked, lambda: _arms(caller.ctx, line, body))
+
+
+def _arms(ctx: AppContext, line: Line, body: ChallengeBody) -> dict[str, Any]:
+    """Return what is particular to a challenge that is created; raises ``GatewayError``."""
     versions = ctx.views.versions
-    champion = _serving(versions.require(*line), name)
+    champion = _serving(versions.require(*line), line[0])
     if body.champion is not None:
         named = versions.require_version(*line, str(body.champion))
         if named.number != champion.number:
@@ -302,18 +308,13 @@ async def create(caller: Caller, name: str, body: ChallengeBody) -> Response:
             f"challenger: version {challenger.number} is {challenger.stage}, expected Staging: "
             f"move it there first"
         )
-    asked = body.model_dump(include={"basis", "min_trades", "deadline_hours"})
-    command = ChallengeCommand(
-        **_told(caller, body, {"challenge": "create", "name": name, **body.model_dump()}),
-        strategy=strategy,
-        timeframe_ms=timeframe_ms,
-        action="create",
-        effective_from_ms=clock.effective_from_ms(ctx.views, ctx.wall_ms()),
-        champion=champion.model,
-        challenger=challenger.model,
-        **asked,
-    )
-    return await _answer(ctx, command)
+    return {
+        "action": "create",
+        "effective_from_ms": clock.effective_from_ms(ctx.views, ctx.wall_ms()),
+        "champion": champion.model,
+        "challenger": challenger.model,
+        **body.model_dump(include={"basis", "min_trades", "deadline_hours"}),
+    }
 
 
 def _serving(line: VersionLine, name: str) -> ModelVersion:
@@ -342,40 +343,57 @@ async def _about(
     caller: Caller, challenge: Challenge, body: ReasonedBody, asked: dict[str, Any]
 ) -> Response:
     about = {"challenge": challenge.challenge_id, **body.model_dump(), **asked}
-    command = ChallengeCommand(
-        **_told(caller, body, about),
-        strategy=challenge.strategy,
-        timeframe_ms=challenge.timeframe_ms,
-        challenge_id=challenge.challenge_id,
-        **asked,
-    )
-    return await _answer(caller.ctx, command)
+    line = (challenge.strategy, challenge.timeframe_ms)
+    told = {"challenge_id": challenge.challenge_id, **asked}
+    return await _answer(caller, line, body, about, lambda: told)
 
 
-def _told(caller: Caller, body: ReasonedBody, asked: dict[str, Any]) -> dict[str, Any]:
-    ctx = caller.ctx
-    market_ms = clock.known_ms(ctx.views, ctx.wall_ms())
-    return {
-        **caller.identity(asked),
-        "by": caller.principal.signature(body.by),
-        "reason": body.reason,
-        "dry_run": body.dry_run,
-        "market_ms": ctx.wall_ms() if market_ms is None else market_ms,
-    }
+async def _answer(
+    caller: Caller,
+    line: Line,
+    body: ReasonedBody,
+    asked: dict[str, Any],
+    derive: Callable[[], dict[str, Any]],
+) -> Response:
+    """Return how a command was decided, and its challenge as it stands then.
 
-
-async def _answer(ctx: AppContext, command: ChallengeCommand) -> Response:
-    """Return how a command was decided, and its challenge as it stands then."""
-    outcome = await commands.submit(ctx, command)
-    view = commands.body(command.command_id, outcome, dry_run=command.dry_run)
+    Args:
+        caller: Who asks.
+        line: The strategy and timeframe it is about.
+        body: Of the request.
+        asked: All that the request asks for.
+        derive: Checks a request that is new; returns further fields of its command.
+    """
+    ctx, outcome = caller.ctx, caller.known(asked)
     if outcome is None:
-        return plain(view, 202)
+        command = _command(caller, line, body, asked, derive())
+        outcome = await commands.submit(ctx, command)
+        if outcome is None:
+            return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
     challenges = ctx.views.challenges
     if outcome.code == "done" and not outcome.dry_run:
-        await challenges.wait_for(command.command_id, commands.WAIT_S)
-    known = [
-        each
-        for each in challenges.of(command.strategy, command.timeframe_ms)
-        if each.challenge_id == outcome.subject
-    ]
+        await challenges.wait_for(outcome.command_id, commands.WAIT_S)
+    known = [each for each in challenges.of(*line) if each.challenge_id == outcome.subject]
+    view = commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run)
     return plain({"outcome": view, "challenge": entity(ctx, known[0]) if known else None})
+
+
+def _command(
+    caller: Caller,
+    line: Line,
+    body: ReasonedBody,
+    asked: dict[str, Any],
+    told: dict[str, Any],
+) -> ChallengeCommand:
+    ctx, (strategy, timeframe_ms) = caller.ctx, line
+    market_ms = clock.known_ms(ctx.views, ctx.wall_ms())
+    return ChallengeCommand(
+        **caller.identity(asked),
+        by=caller.principal.signature(body.by),
+        reason=body.reason,
+        dry_run=body.dry_run,
+        market_ms=ctx.wall_ms() if market_ms is None else market_ms,
+        strategy=strategy,
+        timeframe_ms=timeframe_ms,
+        **told,
+    )

@@ -97,6 +97,23 @@ class Caller:
             "event_time_ms": self.ctx.wall_ms(),
         }
 
+    def known(self, asked: dict[str, Any], *part: str) -> CommandOutcome | None:
+        """Return how the request of this key was decided before; None: it is new, or has no key.
+
+        It is asked before every check of what stands now: an answer that was given stands.
+
+        Raises:
+            GatewayError: It was refused, or the key belongs to another request.
+        """
+        if self.key is None:
+            return None
+        identity = self.identity(asked, *part)
+        outcome = self.ctx.views.outcomes.get(identity["command_id"])
+        if outcome is not None:
+            _require_same(outcome, identity["fingerprint"])
+            raise_refusal(outcome)
+        return outcome
+
 
 async def caller(
     request: Request, ctx: ContextDep, principal: PrincipalDep, key: Key = None
@@ -131,22 +148,21 @@ async def decide(ctx: AppContext, command: Command, trace_id: str = "") -> Comma
     """
     outcomes = ctx.views.outcomes
     outcome = outcomes.get(command.command_id) or outcomes.of_request(command.request_id)
-    if outcome is not None and outcome.fingerprint != command.fingerprint:
-        raise _used(outcome)
+    _require_same(outcome, command.fingerprint)
     outcome = outcomes.get(command.command_id)
     if outcome is None:
         await _publish(ctx, command, trace_id or command.trace_id or "")
         outcome = await outcomes.wait(command.command_id, WAIT_S)
-    if outcome is not None and outcome.fingerprint != command.fingerprint:
-        raise _used(outcome)
+    _require_same(outcome, command.fingerprint)
     return outcome
 
 
-def _used(outcome: CommandOutcome) -> Conflict:
-    return Conflict(
-        f"this Idempotency-Key was used for another request: {outcome.noun}."
-        f"{outcome.action} of {outcome.subject}"
-    )
+def _require_same(outcome: CommandOutcome | None, fingerprint: str | None) -> None:
+    if outcome is not None and outcome.fingerprint != fingerprint:
+        raise Conflict(
+            f"this Idempotency-Key was used for another request: {outcome.noun}."
+            f"{outcome.action} of {outcome.subject}"
+        )
 
 
 async def _publish(ctx: AppContext, command: Command, trace_id: str) -> None:

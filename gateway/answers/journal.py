@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -14,7 +15,6 @@ from gateway.context import AppContext
 from gateway.envelope import raw, success
 from gateway.errors import Refused, Unknown
 from schemas.bounds import Count, Ticker, TimeMs
-from schemas.commands import CommandOutcome
 from schemas.configs import StrategyName
 from schemas.ideas import IdeaEvent
 from schemas.journal import (
@@ -153,56 +153,52 @@ async def add(caller: Caller, body: TradeBody) -> Response:
     """Return the answer to a trade that is recorded."""
     ctx = caller.ctx
     symbol = ctx.symbol(body.ticker)
-    grounds = _grounds(ctx, body, symbol)
-    identity = caller.identity({"journal": "add", **body.model_dump()})
-    said = body.model_dump(include=TRADE_FIELDS)
-    said["side"] = body.side or _side(grounds)
-    _keep_times(ctx, body.trade_id, said)
-    command = JournalCommand(
-        **identity,
-        by=caller.principal.signature(body.by),
-        reason=body.reason,
-        dry_run=body.dry_run,
-        strategy=_strategy(ctx, body.strategy_name, grounds),
-        trade_id=body.trade_id or identity["command_id"],
-        symbol=symbol,
-        action="add",
-        trade=_trade(ctx, said),
-        grounds=grounds,
-    )
-    return await _answer(ctx, command)
+
+    def new() -> dict[str, Any]:
+        grounds = _grounds(ctx, body, symbol)
+        said = body.model_dump(include=TRADE_FIELDS)
+        said["side"] = body.side or _side(grounds)
+        _keep_times(ctx, body.trade_id, said)
+        return {
+            "strategy": _strategy(ctx, body.strategy_name, grounds),
+            "symbol": symbol,
+            "action": "add",
+            "trade": _trade(ctx, said),
+            "grounds": grounds,
+        }
+
+    asked = {"journal": "add", **body.model_dump()}
+    return await _answer(caller, body, asked, body.trade_id, new)
 
 
 async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Response:
     """Return the answer to a correction of a trade."""
     ctx = caller.ctx
     entry = ctx.views.journal.require(trade_id)[-1]
-    asked = body.model_dump(exclude_unset=True)
-    grounds = entry.grounds
-    if "signal_id" in asked or "idea_id" in asked:
-        grounds = _grounds(ctx, body, entry.symbol)
-    changes = {name: value for name, value in asked.items() if name in TRADE_FIELDS}
-    if changes.get("exit", "") is None:
-        changes.setdefault("closed_ms", None)
-    for name in ("action", "side", "opened_ms", "notes"):
-        if changes.get(name, "") is None:
-            raise Refused(f"{name}: got null, expected a value, or to be left out")
-    command = JournalCommand(
-        **caller.identity({"journal": "correct", "trade_id": trade_id, **asked}),
-        by=caller.principal.signature(body.by),
-        reason=body.reason,
-        dry_run=body.dry_run,
-        expected_revision=entry.revision
-        if body.expected_revision is None
-        else body.expected_revision,
-        strategy=entry.strategy,
-        trade_id=trade_id,
-        symbol=entry.symbol,
-        action="correct",
-        trade=_trade(ctx, entry.trade.model_dump() | changes),
-        grounds=grounds,
-    )
-    return await _answer(ctx, command)
+    said = body.model_dump(exclude_unset=True)
+
+    def corrected() -> dict[str, Any]:
+        grounds = entry.grounds
+        if "signal_id" in said or "idea_id" in said:
+            grounds = _grounds(ctx, body, entry.symbol)
+        changes = {name: value for name, value in said.items() if name in TRADE_FIELDS}
+        if changes.get("exit", "") is None:
+            changes.setdefault("closed_ms", None)
+        for name in ("action", "side", "opened_ms", "notes"):
+            if changes.get(name, "") is None:
+                raise Refused(f"{name}: got null, expected a value, or to be left out")
+        revision = body.expected_revision
+        return {
+            "expected_revision": entry.revision if revision is None else revision,
+            "strategy": entry.strategy,
+            "symbol": entry.symbol,
+            "action": "correct",
+            "trade": _trade(ctx, entry.trade.model_dump() | changes),
+            "grounds": grounds,
+        }
+
+    asked = {"journal": "correct", "trade_id": trade_id, **said}
+    return await _answer(caller, body, asked, trade_id, corrected)
 
 
 def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
@@ -287,21 +283,42 @@ def _keep_times(ctx: AppContext, trade_id: str | None, said: dict[str, Any]) -> 
         said["closed_ms"] = said["closed_ms"] or stands.closed_ms
 
 
-async def _answer(ctx: AppContext, command: JournalCommand) -> Response:
-    outcome = await commands.submit(ctx, command)
+async def _answer(
+    caller: Caller,
+    body: ReasonedBody,
+    asked: dict[str, Any],
+    trade_id: str | None,
+    derive: Callable[[], dict[str, Any]],
+) -> Response:
+    """Return how a command was decided, and its trade as it stands then.
+
+    Args:
+        caller: Who asks.
+        body: Of the request.
+        asked: All that the request asks for.
+        trade_id: Of the trade; None: it gets the id of the command.
+        derive: Checks a request that is new; returns further fields of its command.
+    """
+    ctx, outcome = caller.ctx, caller.known(asked)
     if outcome is None:
-        return success(commands.body(command.command_id, None, dry_run=command.dry_run), 202)
-    return success(await _decided(ctx, command, outcome))
-
-
-async def _decided(
-    ctx: AppContext, command: JournalCommand, outcome: CommandOutcome
-) -> dict[str, Any]:
+        identity = caller.identity(asked)
+        command = JournalCommand(
+            **identity,
+            by=caller.principal.signature(body.by),
+            reason=body.reason,
+            dry_run=body.dry_run,
+            trade_id=trade_id or identity["command_id"],
+            **derive(),
+        )
+        outcome = await commands.submit(ctx, command)
+        if outcome is None:
+            return success(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
     journal, name = ctx.views.journal, outcome.subject
-    if not command.dry_run:
+    if not outcome.dry_run:
         await journal.wait_for(name, outcome.revision, commands.WAIT_S)
-    known = journal.revision(name)
-    return {
-        "outcome": commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run),
-        "trade": entity(ctx, journal.require(name)[-1]) if known else None,
-    }
+    return success(
+        {
+            "outcome": commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run),
+            "trade": entity(ctx, journal.require(name)[-1]) if journal.revision(name) else None,
+        }
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -165,8 +166,24 @@ def requested_line(ctx: AppContext, name: str, timeframe: str | None) -> Line:
     return name, ctx.timeframe_ms(timeframe)
 
 
+def about(
+    line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+) -> dict[str, Any]:
+    """Return all that a request asks for; arguments as of ``decide``."""
+    strategy, timeframe_ms = line
+    said = body.model_dump(include=set(ModelBody.model_fields))
+    told = {"action": action, "strategy": strategy, "timeframe_ms": timeframe_ms}
+    return {**told, **asked, **said}
+
+
 async def decide(
-    caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+    caller: Caller,
+    line: Line,
+    action: ModelAction,
+    body: ModelBody,
+    asked: dict[str, Any],
+    *,
+    derive: Callable[[], dict[str, Any]] = dict,
 ) -> CommandOutcome | Response:
     """Return the outcome of a command; where that is late, the answer that says so.
 
@@ -176,31 +193,37 @@ async def decide(
         action: What is to be done.
         body: Of the request.
         asked: Further fields of the command, as the request says them.
+        derive: Checks a request that is new; returns the fields that follow from what stands now.
     """
-    command = _command(caller, line, action, body, asked)
-    outcome = await commands.submit(caller.ctx, command)
+    outcome = caller.known(about(line, action, body, asked))
     if outcome is None:
-        return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
+        command = _command(caller, line, action, body, asked, told=derive())
+        outcome = await commands.submit(caller.ctx, command)
+        if outcome is None:
+            return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
     await caller.ctx.views.versions.wait_for(line, outcome.revision, commands.WAIT_S)
     return outcome
 
 
 def _command(
-    caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+    caller: Caller,
+    line: Line,
+    action: ModelAction,
+    body: ModelBody,
+    asked: dict[str, Any],
+    *,
+    told: dict[str, Any],
 ) -> ModelCommand:
     ctx, (strategy, timeframe_ms), revision = caller.ctx, line, body.expected_revision
     now_ms = ctx.wall_ms()
     market_ms = clock.known_ms(ctx.views, now_ms)
-    said = body.model_dump(include=set(ModelBody.model_fields))
-    about = {"action": action, "strategy": strategy, "timeframe_ms": timeframe_ms}
-    told: dict[str, Any] = {}
     if asked.get("version") is not None:
         version = ctx.views.versions.require_version(*line, asked["version"])
         told["model"] = version.model
     if action == "retrain":
         told["closes"] = _closes(ctx, timeframe_ms)
     return ModelCommand(
-        **caller.identity({**about, **asked, **said}),
+        **caller.identity(about(line, action, body, asked)),
         by=caller.principal.signature(body.by),
         reason=body.reason,
         dry_run=body.dry_run,
@@ -223,10 +246,16 @@ def _closes(ctx: AppContext, timeframe_ms: int) -> dict[str, int]:
 
 
 async def answer(
-    caller: Caller, line: Line, action: ModelAction, body: ModelBody, asked: dict[str, Any]
+    caller: Caller,
+    line: Line,
+    action: ModelAction,
+    body: ModelBody,
+    asked: dict[str, Any],
+    *,
+    derive: Callable[[], dict[str, Any]] = dict,
 ) -> Response:
     """Return the answer to a command on a version; arguments as of ``decide``."""
-    outcome = await decide(caller, line, action, body, asked)
+    outcome = await decide(caller, line, action, body, asked, derive=derive)
     if isinstance(outcome, Response):
         return outcome
     return plain(view(caller.ctx, line, outcome))
@@ -237,22 +266,29 @@ async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:
     ctx, version = caller.ctx, str(body.version)
     line = requested_line(ctx, name, body.timeframe)
     asked: dict[str, Any] = {"version": version, "no_archive": body.no_archive}
-    if body.challenge_id is not None:
-        challenge = ctx.views.challenges.require(body.challenge_id)
+    if body.challenge_id is None:
+        return await answer(caller, line, "promote", body, asked)
+    asked["challenge_id"] = challenge_id = body.challenge_id
+
+    def won() -> dict[str, Any]:
+        challenge = ctx.views.challenges.require(challenge_id)
         named = ctx.views.versions.require_version(*line, version)
         found = (challenge.challenger, challenge.recommendation)
         if found != (named.model_version, "PROMOTE_CHALLENGER"):
             raise Conflict(
-                f"{body.challenge_id}: {found[1]} of {found[0]}, expected PROMOTE_CHALLENGER of "
+                f"{challenge_id}: {found[1]} of {found[0]}, expected PROMOTE_CHALLENGER of "
                 f"{named.model_version}"
             )
-        asked |= {"challenge_id": challenge.challenge_id, "replaces": challenge.champion}
-    return await answer(caller, line, "promote", body, asked)
+        return {"replaces": challenge.champion}
+
+    return await answer(caller, line, "promote", body, asked, derive=won)
 
 
-def registration_policy(ctx: AppContext, name: str) -> tuple[str | None, RegistrationPolicy]:
-    """Return what the ACTIVE config of a strategy asks of a model, and its id; else the default."""
-    active = ctx.views.configs.active(name, ctx.wall_ms())
+def registration_policy(
+    ctx: AppContext, name: str, at_ms: int
+) -> tuple[str | None, RegistrationPolicy]:
+    """Return what the config ACTIVE at a wall time asks of a model, and its id; else defaults."""
+    active = ctx.views.configs.active(name, at_ms)
     if active is None:
         return None, RegistrationPolicy()
     return active.config_id, ctx.views.configs.parsed(active).gates.registration
@@ -297,12 +333,17 @@ async def _roll_back_deployment(
         raise Refused(
             f"timeframe: got {body.timeframe}, expected {wanted}, that of {deployment_id}"
         )
-    config = _config_command(caller, deployment, body)
     asked = {
         "version": deployment.model_version,
         "deployment_id": deployment_id,
         "no_archive": body.no_archive,
     }
+    known = caller.known(about(line, "rollback", body, asked))
+    at_ms = ctx.wall_ms() if known is None else known.event_time_ms
+    switch = {"deployment": deployment_id, "dry_run": body.dry_run, "reason": body.reason}
+    identity = caller.identity(switch, "config")
+    settled = ctx.views.outcomes.get(identity["command_id"])
+    config = None if settled else _config_command(caller, deployment, body, identity, at_ms)
     outcome = await decide(caller, line, "rollback", body, asked)
     if isinstance(outcome, Response):
         if config is not None:
@@ -313,29 +354,38 @@ async def _roll_back_deployment(
             )
         return outcome
     body_ = view(ctx, line, outcome)
-    if config is not None:
+    if settled is not None or config is not None:
         try:
-            activated = await commands.submit(ctx, config)
+            settled = caller.known(switch, "config")
+            if settled is None and config is not None:
+                settled = await commands.submit(ctx, config)
         except GatewayError as failed:  # the model is back all the same: the caller must know
-            failed.message = f"{outcome.detail}; config {config.config_id}: {failed.message}"
+            failed.message = f"{outcome.detail}; config {deployment.config_id}: {failed.message}"
             raise
-        body_["config"] = commands.body(config.command_id, activated, dry_run=body.dry_run)
+        body_["config"] = commands.body(identity["command_id"], settled, dry_run=body.dry_run)
     return plain(body_)
 
 
 def _config_command(
-    caller: Caller, deployment: DeploymentChanged, body: RollbackBody
+    caller: Caller,
+    deployment: DeploymentChanged,
+    body: RollbackBody,
+    identity: dict[str, Any],
+    at_ms: int,
 ) -> ConfigCommand | None:
-    """Return the command that makes the config of a deployment ACTIVE; None where it is."""
+    """Return the command that makes the config of a deployment ACTIVE; None where it was.
+
+    ``at_ms`` is the wall time of the rollback: what was ACTIVE then decides, however late the
+    request is repeated.
+    """
     ctx, name = caller.ctx, deployment.strategy
     configs, now_ms = ctx.views.configs, ctx.wall_ms()
-    active = configs.active(name, now_ms)
+    active = configs.active(name, at_ms)
     if active is not None and active.config_id == deployment.config_id:
         return None
     version = configs.require_version(name, deployment.config_id, now_ms)
-    about = {"deployment": deployment.deployment_id, "dry_run": body.dry_run, "reason": body.reason}
     return ConfigCommand(
-        **caller.identity(about, "config"),
+        **identity,
         by=caller.principal.signature(body.by),
         reason=body.reason or f"rollback to {deployment.deployment_id}",
         dry_run=body.dry_run,

@@ -208,19 +208,21 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
     trained = caller.ctx.views.versions.trained_by(*line, body.run_id)
     if trained is None:
         raise Unknown(f"run_id: {name} has no model of training {body.run_id}")
-    config_id, policy = model_commands.registration_policy(caller.ctx, name)
+    asked = {"version": trained.model_version}
+    known = caller.known(model_commands.about(line, "register", body, asked))
+    at_ms = caller.ctx.wall_ms() if known is None else known.event_time_ms
+    config_id, policy = model_commands.registration_policy(caller.ctx, name, at_ms)
     rows = model_versions.judge(
         trained.model, policy.model_dump() | dict[Any, float](body.thresholds)
     )
     failed = [f"{row['name']} {row['threshold']:g}, found {row['value']}" for row in rows
               if not row["passed"]]  # fmt: skip
-    if failed:
+    if failed and known is None:
         raise Conflict(
             f"version {trained.number} fails {'; '.join(failed)}",
             thresholds=rows,
             config_id=config_id,
         )
-    asked = {"version": trained.model_version}
     outcome = await model_commands.decide(caller, line, "register", body, asked)
     if isinstance(outcome, Response):
         return outcome

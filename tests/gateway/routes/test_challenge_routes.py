@@ -62,6 +62,20 @@ async def test_a_challenge_is_created_once_and_is_the_active_one(models):
     assert "is active" in (await send(models, MODELS, {"challenger": 2}, 409))["detail"]
 
 
+async def test_a_key_answers_what_it_answered_whatever_has_changed_since(models):
+    answer = await send(models, MODELS, {"challenger": 2}, idempotency_key="k")
+    name = answer["challenge"]["challenge_id"]
+    await send(models, f"{CHALLENGES}/{name}/cancel", {})
+    await send(models, "/api/v1/strategies/ensemble/models/promote", {"version": 2})
+
+    again = await send(models, MODELS, {"challenger": 2}, idempotency_key="k")
+    other = await send(models, MODELS, {"challenger": 1}, 409, idempotency_key="k")
+
+    assert again["outcome"] == answer["outcome"]
+    assert again["challenge"]["challenge_id"] == name
+    assert "another request" in other["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [

@@ -94,6 +94,16 @@ async def test_the_same_key_is_one_trade_and_another_request_under_it_is_refused
     assert len(sent) == 1
 
 
+async def test_a_key_answers_again_when_its_signal_is_no_longer_held(journal):
+    journal.bus.feed(signal(LAST, signal_id="s1"))
+    first = await add(journal, {"signal_id": "s1"}, idempotency_key="k1")
+    journal.ctx.views.signals.pop("s1")
+
+    again = await add(journal, {"signal_id": "s1"}, idempotency_key="k1")
+
+    assert again["trade"] == first["trade"]
+
+
 async def test_an_own_id_is_one_trade(journal):
     body = {"trade_id": "mine-1", "opened_ms": close_time(1), "closed_ms": close_time(2)}
     await add(journal, body)

@@ -265,6 +265,37 @@ async def test_the_same_key_is_one_rollback(models):
     assert again["outcome"] == first["outcome"]
 
 
+@pytest.mark.parametrize("config_follows", [True, False])
+async def test_a_repeated_rollback_to_a_deployment_tells_of_its_config_as_it_did(
+    models, config_follows
+):
+    first = await other_config_is_active(models)
+    if not config_follows:
+        old = (await models.get(f"{STRATEGIES}/configs"))["configs"]
+        old = next(c["config_id"] for c in old if c["status"] != "ACTIVE")
+        await post(models, f"{STRATEGIES}/configs/{old}/activate")
+    path, body = f"{STRATEGIES}/models/rollback", {"deployment": first}
+
+    answer = await post(models, path, body, Idempotency_Key="once")
+    again = await post(models, path, body, Idempotency_Key="once")
+
+    assert (answer["config"] is not None) == config_follows
+    assert again == answer
+
+
+async def test_a_repeated_registration_is_judged_by_the_config_of_its_time(models):
+    path, body = f"{STRATEGIES}/register", {"run_id": "run-a"}
+    answer = await post(models, path, body, Idempotency_Key="once")
+    strict = {"gates": {"registration": {"max_drawdown_pct": 5.0}}}
+    for number, action in enumerate(("create", "activate")):
+        made_ms = models.ctx.wall_ms() + 1 + number
+        later = config_command(action, 20 + number, content=strict, event_time_ms=made_ms)
+        for made in models.bus.answers(later):
+            models.bus.feed(made)
+
+    assert await post(models, path, body, Idempotency_Key="once") == answer
+
+
 async def test_a_registration_lists_each_threshold_with_the_value_found(models):
     body = {"run_id": "run-a", "strategy_name": "ensemble"}
 

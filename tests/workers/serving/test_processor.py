@@ -133,7 +133,7 @@ def test_a_model_vouches_for_no_symbol_that_it_was_not_trained_on(tmp_path):
     assert (known.symbol, known.qualified, known.distrusted) == ("BTCUSDT", True, None)
     assert (other.symbol, other.qualified) == ("ETHUSDT", False)
     assert other.distrusted == f"model {other.model_version} was not trained on ETHUSDT"
-    assert other.expected_return is other.confidence_interval is None
+    assert (other.expected_return, other.confidence_interval) == (None, None)
     assert graded(other).risk_notes[0] == f"unqualified: {other.distrusted}"
 
 
