@@ -52,6 +52,11 @@ class WorkerStatus(Record):
     detail: str = ""
     done: float | None = Field(default=None, ge=0, le=1, description="Progress of what it does")
     models: tuple[LoadedModel, ...] = ()
+    refused: dict[str, str] = Field(
+        default_factory=dict,
+        description="Model versions that should serve and cannot be loaded, and why; the last of "
+        "models of the same timeframe answers",
+    )
     device: str | None = None
     ended: dict[str, Milliseconds] = Field(
         default_factory=dict, description="Symbols that get no more bars, and their last close"

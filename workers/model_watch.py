@@ -120,7 +120,7 @@ class ModelStatus(StatusPublisher):
         self._state: State = "starting"
         self._detail = ""
         self._loaded: dict[str, LoadedModel] = {}
-        self._refused: dict[int | None, str] = {}  # by timeframe
+        self._refused: dict[int | None, tuple[str, str]] = {}  # version and cause, by timeframe
         self._concerns: dict[int | None, str] = {}
         self._shortfall = ""
 
@@ -147,7 +147,7 @@ class ModelStatus(StatusPublisher):
         elif model.base_ms is not None:
             bars = timeframe_name(model.timeframe_ms)
             waiting = f"; no model serves bars of {bars}, they go on without a prediction"
-        self._refused[model.timeframe_ms] = f"{cause}{waiting}"
+        self._refused[model.timeframe_ms] = (model.model_version, f"{cause}{waiting}")
         self._publish()
 
     def falls_short(self, of: str) -> None:
@@ -165,7 +165,8 @@ class ModelStatus(StatusPublisher):
 
     def _publish(self) -> None:
         running = self._state == "running"
-        said = [*self._refused.values(), *self._concerns.values(), self._shortfall]
+        refused = dict(self._refused.values())
+        said = [*refused.values(), *self._concerns.values(), self._shortfall]
         trouble = next(filter(None, said), "")
         models = tuple(self._loaded.values())
         self.publish(
@@ -175,6 +176,7 @@ class ModelStatus(StatusPublisher):
                 state="degraded" if running and trouble else self._state,
                 detail=trouble or self._detail or ("" if models else "no model yet"),
                 models=models,
+                refused=refused,
                 device=models[-1].device if models else None,
             )
         )

@@ -18,9 +18,9 @@ class ModelState(BaseModel):
         description="filling: its history is; waiting: to be trained, or to serve; training: its "
         "first model is"
     )
-    detail: str = Field(description="In words; empty while it serves")
-    model_version: str | None = Field(description="Null: none serves")
-    qualified: bool | None = Field(description="Whether it passed its gates; null: none serves")
+    detail: str = Field(description="In words; empty while what is to serve does")
+    model_version: str | None = Field(description="That answers; null: none does")
+    qualified: bool | None = Field(description="Whether it passed its gates; null: none answers")
     done: float | None = Field(description="Of the training that runs, in [0, 1]")
 
 
@@ -29,12 +29,23 @@ def model_state(views: ReadModel, timeframe_ms: int) -> ModelState:
     step = views.models.training_at(timeframe_ms)
     done = step.done if step is not None and step.stage not in {"done", "failed"} else None
     for change in views.models.serving_at(timeframe_ms):
-        model = change.model
+        model, stand_in = change.model, views.models.stand_in(change)
+        answers = model.model_version, model.qualified
+        if stand_in is not None and stand_in.model is None:
+            return ModelState(
+                state="failed",
+                detail=stand_in.cause,
+                model_version=None,
+                qualified=None,
+                done=done,
+            )
+        if stand_in is not None and stand_in.model is not None:
+            answers = stand_in.model.version, stand_in.model.qualified
         return ModelState(
             state="serving",
-            detail="",
-            model_version=model.model_version,
-            qualified=model.qualified,
+            detail="" if stand_in is None else f"{stand_in.cause}; {answers[0]} answers",
+            model_version=answers[0],
+            qualified=answers[1],
             done=done,
         )
     stage, detail = _absence(views, timeframe_ms)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway.context import ContextDep
+from gateway.context import AppContext, ContextDep
 from gateway.envelope import iso, plain
 from schemas.models import ModelMetrics, ModelServing
 from schemas.specialists import ModelSelection
@@ -38,6 +38,10 @@ class ServingModel(BaseModel):
     """The model in service of one strategy and timeframe, with its out-of-sample report."""
 
     model_version: str
+    refused: str | None = Field(description="Why inference cannot load it; null: it can")
+    answered_by: str | None = Field(
+        description="Model version that answers: another one while it is refused; null: none does"
+    )
     effective_from: str
     replaces: str | None
     reason: str
@@ -90,7 +94,7 @@ async def models(ctx: ContextDep) -> Response:
     """
     ctx.require_ready()
     views = ctx.views
-    versions = {serving.model.model_version for serving in views.models.serving.values()}
+    versions = {_answers(ctx, serving)[1] for serving in views.models.serving.values()}
     loaded: dict[str, dict[str, Any]] = {}
     for name, model in views.models.by_name().items():
         loaded[name] = shown = {
@@ -116,7 +120,7 @@ async def models(ctx: ContextDep) -> Response:
         "models": loaded,
         "total_models": len(loaded),
         "serving": {
-            views.models.name_at(change.strategy, change.model.timeframe_ms): _serving(change)
+            views.models.name_at(change.strategy, change.model.timeframe_ms): _serving(ctx, change)
             | {"mlflow_run_id": views.mlflow.run_id(f"model/{change.model.model_version}")}
             for change in serving
         },
@@ -137,10 +141,21 @@ def _training(step: TrainingProgress | None) -> dict[str, Any] | None:
     }
 
 
-def _serving(change: ModelServing) -> dict[str, Any]:
+def _answers(ctx: AppContext, change: ModelServing) -> tuple[str | None, str | None]:
+    """Return why a model that is to serve is refused, if it is, and the version that answers."""
+    stand_in = ctx.views.models.stand_in(change)
+    if stand_in is None:
+        return None, change.model.model_version
+    return stand_in.cause, stand_in.model.version if stand_in.model else None
+
+
+def _serving(ctx: AppContext, change: ModelServing) -> dict[str, Any]:
     model = change.model
+    refused, answered_by = _answers(ctx, change)
     return {
         "model_version": model.model_version,
+        "refused": refused,
+        "answered_by": answered_by,
         "effective_from": iso(change.effective_from_ms),
         "replaces": change.replaces,
         "reason": change.reason,

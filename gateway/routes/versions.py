@@ -38,6 +38,7 @@ from gateway.answers.training_budget import retraining_view
 from gateway.context import AppContext, ContextDep, TimeframeQuery
 from gateway.envelope import iso, plain
 from gateway.errors import Conflict, Detail, Refused, Unknown
+from gateway.views.versions import Line
 from schemas.bounds import LAST_MS
 from schemas.configs import StrategyName
 from schemas.timeframes import timeframe_name
@@ -102,11 +103,26 @@ async def versions(
             "revision": known.revision,
             "production": _production(rows)
             if as_of is None
-            else known.served_at(at_ms) or _production(rows),
+            else _predicted(ctx, line, at_ms) or known.served_at(at_ms) or _production(rows),
             "versions": rows,
             "retraining": retraining_view(ctx.views.versions.budget(*line), now_ms),
         }
     )
+
+
+def _predicted(ctx: AppContext, line: Line, at_ms: int) -> int | None:
+    """Return the version that predicted the bars that closed last; None where none is held."""
+    strategy, timeframe_ms = line
+    held = (
+        ctx.views.series(symbol, timeframe_ms).signals.at_or_before(at_ms)
+        for symbol in ctx.views.known_symbols()
+    )
+    then = [s for s in held if s is not None and s.event_time_ms > at_ms - timeframe_ms]
+    if not then:
+        return None
+    newest = max(then, key=lambda signal: signal.event_time_ms)
+    version = ctx.views.versions.version(strategy, timeframe_ms, newest.model_version)
+    return None if version is None else version.number
 
 
 def _now_ms(ctx: AppContext) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.views.arrival import Arrival
 from schemas.models import ModelServing
@@ -11,6 +11,13 @@ from schemas.record import Record
 from schemas.status import LoadedModel, WorkerStatus
 from schemas.timeframes import timeframe_name
 from schemas.training import TrainingProgress
+
+
+class StandIn(NamedTuple):
+    """Why inference refuses the model that is to serve, and what answers in its place, if any."""
+
+    cause: str
+    model: LoadedModel | None
 
 
 class ModelsView:
@@ -33,14 +40,22 @@ class ModelsView:
         self.training.pop(progress.timeframe_ms, None)
         self.training[progress.timeframe_ms] = progress
 
+    def _inference(self) -> list[WorkerStatus]:
+        return [s for s in self._statuses.values() if s.process.startswith("inference")]
+
     def loaded(self) -> list[LoadedModel]:
         """Return the models in the memory of inference."""
-        return [
-            model
-            for status in self._statuses.values()
-            if status.process.startswith("inference")
-            for model in status.models
-        ]
+        return [model for status in self._inference() for model in status.models]
+
+    def stand_in(self, change: ModelServing) -> StandIn | None:
+        """Return what answers for a model that inference refuses; None where it does not."""
+        for status in self._inference():
+            cause = status.refused.get(change.model.model_version)
+            if cause is not None:
+                length = change.model.timeframe_ms
+                loaded = [m for m in status.models if self.timeframe_ms(m) == length]
+                return StandIn(cause, loaded[-1] if loaded else None)
+        return None
 
     def by_name(self) -> dict[str, LoadedModel]:
         """Return the loaded models by name: ``name`` at the base timeframe, else ``name/15m``.

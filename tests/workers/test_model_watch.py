@@ -112,6 +112,7 @@ def test_an_altered_model_is_refused_while_the_one_before_serves(pipeline_topics
     assert "lstm.safetensors" in reported[-1].detail
     assert "altered" in reported[-1].detail
     assert [m.version for m in reported[-1].models] == [good.model_version]
+    assert reported[-1].refused == {bad.model_version: reported[-1].detail}
     serving = slots.for_bar(MINUTE_MS, close_time(9))
     assert serving is not None
     assert serving.version == good.model_version

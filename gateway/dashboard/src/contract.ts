@@ -1281,11 +1281,11 @@ export interface ModelStageChanged {
 export interface ModelState {
   /** filling: its history is; waiting: to be trained, or to serve; training: its first model is */
   state: 'filling' | 'waiting' | 'training' | 'failed' | 'serving'
-  /** In words; empty while it serves */
+  /** In words; empty while what is to serve does */
   detail: string
-  /** Null: none serves */
+  /** That answers; null: none does */
   model_version: string | null
-  /** Whether it passed its gates; null: none serves */
+  /** Whether it passed its gates; null: none answers */
   qualified: boolean | null
   /** Of the training that runs, in [0, 1] */
   done: number | null
@@ -1805,6 +1805,10 @@ export interface SequenceView {
 
 export interface ServingModel {
   model_version: string
+  /** Why inference cannot load it; null: it can */
+  refused: string | null
+  /** Model version that answers: another one while it is refused; null: none does */
+  answered_by: string | null
   effective_from: string
   replaces: string | null
   reason: string

@@ -715,6 +715,31 @@ async def test_health_names_every_reason_for_being_degraded(gateway):
     assert "BTCUSDT is 3.3 bars old" in reasons
 
 
+@pytest.mark.parametrize("stands_in", [True, False])
+async def test_health_and_models_say_what_answers_while_inference_refuses_a_model(
+    gateway, stands_in
+):
+    loaded = status().models[0]
+    gateway.bus.feed(serving(model=registered(model_version="v1")))
+    other = loaded.model_copy(update={"version": "v2"})
+    told = status(models=(other,) if stands_in else (), refused={"v1": "v1 refused: altered"})
+    gateway.bus.feed(told)
+
+    model = (await gateway.get("/health"))["timeframes"][0]["model"]
+    listed = await gateway.get("/api/v1/models")
+
+    answers = "v2" if stands_in else None
+    assert (model["state"], model["model_version"]) == (
+        "serving" if stands_in else "failed",
+        answers,
+    )
+    assert model["detail"].startswith("v1 refused: altered")
+    shown = listed["serving"]["ensemble"]
+    assert (shown["model_version"], shown["answered_by"]) == ("v1", answers)
+    assert shown["refused"] == "v1 refused: altered"
+    assert [row["serving"] for row in listed["models"].values()] == [True] * stands_in
+
+
 async def test_health_says_that_a_model_without_a_record_is_not_watched_for_drift(gateway):
     imported = registered()
     unknown = imported.metrics.model_copy(update={"log_loss": None})

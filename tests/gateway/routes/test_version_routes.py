@@ -10,7 +10,7 @@ from schemas.models import ModelRegistered
 from schemas.policies import GatesPolicy, GatesUsed
 from schemas.versions import ModelCommand
 from streams.configs.content import SHIPPED, config_id, content_hash, normalised
-from tests.build import close_time, comparison, config_command, registered
+from tests.build import close_time, comparison, config_command, registered, signal
 from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import LAST, ticks
 from tests.fakes.two_at_once import post_two_at_once
@@ -119,6 +119,15 @@ async def test_what_served_a_bar_is_told_apart_from_what_was_promoted_by_then(mo
     assert (before["versions"][1]["stage"], before["production"]) == ("Production", 1)
     assert after["production"] == 2
     assert (nothing["versions"], nothing["production"]) == ([], None)
+
+
+async def test_what_predicted_a_bar_is_what_its_signal_names_whatever_was_to_serve(models):
+    models.bus.feed(signal(LAST, signal_id="s", model_version="b"))
+
+    closed = await models.get(f"{MODELS}/versions", as_of=_iso(close_time(LAST)))
+    before = await models.get(f"{MODELS}/versions", as_of=_iso(close_time(5)))
+
+    assert (closed["production"], before["production"]) == (2, 1)
 
 
 def _iso(ms: int) -> str:
