@@ -150,6 +150,11 @@ class ModelRegistered(Record):
         default=(), description="Other ways to make its forests that were tried, in order"
     )
 
+    @property
+    def imported(self) -> bool:
+        """Whether it was trained elsewhere: nothing says on which rows."""
+        return self.trained_from_ms == 0
+
 
 class ModelChanged(Record):
     """From ``effective_from_ms`` on, this model serves the strategy and the model's timeframe."""

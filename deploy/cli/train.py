@@ -42,6 +42,9 @@ def train(
     in_browser: Annotated[
         bool, typer.Option("--open", help="With `report`: its page in the browser")
     ] = False,
+    version: Annotated[
+        str | None, typer.Option(help="With `report`: its number, or its model version")
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="In spite of cooldown, monthly budget and circuit breaker."),
@@ -61,17 +64,19 @@ def train(
     """Ask for a model of this home's market, trained on all of its history.
 
     The limits of retraining hold, and the model is judged and promoted as every other; no gateway
-    is needed. `regimeflow train report [VERSION]` prints the gates of a model, the newest by
-    default.
+    is needed. `regimeflow train report [VERSION]` prints the gates of a model, the newest of the
+    base bar by default.
     """
     if words and words[0] == "report":
-        if len(words) > 2 or every or timeframe is not None or search is not None:
-            raise fail("expected `regimeflow train report [VERSION] [--open]` and no more", 2)
-        version = words[1] if len(words) > 1 else None
-        show_report(version, as_json=as_json, in_browser=in_browser)
+        wanted = [*words[1:], *([] if version is None else [version])]
+        if len(wanted) > 1 or every or search is not None:
+            expected = "`regimeflow train report [VERSION] [--timeframe T] [--open]`"
+            raise fail(f"expected {expected} and no more", 2)
+        named = wanted[0] if wanted else None
+        show_report(named, timeframe, as_json=as_json, in_browser=in_browser)
         return
-    if in_browser:
-        raise fail("--open is for `regimeflow train report`: there is no page of a request", 2)
+    if in_browser or version is not None:
+        raise fail("--open and --version are for `regimeflow train report`: a request has none", 2)
     from deploy.topics.commands import send_commands
     from schemas.variants import MOST_TRIALS
     from workers.training.newest_request import newest_closes, ready_histories

@@ -12,8 +12,10 @@ from gateway.context import AppContext, ContextDep
 from gateway.envelope import Envelope, plain, success
 from gateway.errors import Unknown, openapi_responses
 from schemas.drift import DriftReport, FeatureShift
+from schemas.models import ModelRegistered
 from schemas.timeframes import timeframe_name
 from schemas.topics import DRIFT_REPORTS
+from streams.evaluation.confidence_sequence import HORIZONS_PER_BLOCK
 
 router = APIRouter(tags=["models"])
 
@@ -26,12 +28,23 @@ class DriftReportView(DriftReport):
     features: list[FeatureShift] = Field(description="The strongest evidence first")
 
 
+class DriftUnreported(BaseModel):
+    """A model in service of which some symbols have no report yet, and why."""
+
+    strategy: str
+    timeframe: str
+    model_version: str
+    symbols: list[str]
+    reason: str
+
+
 class DriftList(BaseModel):
     """The newest reports; a series has one once its model has had a block of predictions."""
 
     topic: str = Field(description="Holds all of them, for ever")
     harmful: int = Field(description="How many give a reason to retrain")
     reports: list[DriftReportView]
+    unreported: list[DriftUnreported] = Field(description="Models in service that lack reports")
 
 
 SymbolQuery = Annotated[str | None, Query(max_length=40, description="All if left")]
@@ -46,7 +59,8 @@ async def drift(
 ) -> Response:
     """Return the newest report of each symbol and timeframe."""
     ctx.require_ready()
-    return success(_listed(ctx, _reports(ctx, symbol, timeframe)))
+    reports = _reports(ctx, symbol, timeframe)
+    return success(_listed(ctx, reports, _unreported(ctx, symbol, timeframe)))
 
 
 @router.get("/api/v1/models/{name}/drift", response_model=DriftList)
@@ -60,13 +74,18 @@ async def model_drift(
     ctx.require_ready()
     reports = _reports(ctx, symbol, timeframe)
     named = [each for each in reports if name in (each.strategy, each.model_version)]
+    lacking = [
+        each
+        for each in _unreported(ctx, symbol, timeframe)
+        if name in (each.strategy, each.model_version)
+    ]
     if not named:
         known = sorted({each.strategy for each in ctx.views.drift.newest()})
         raise Unknown(
             f"model '{name}' has no report of drift, expected one of "
             f"{', '.join(known) or 'none yet: the first comes after a block of predictions'}",
         )
-    return plain(_listed(ctx, named))
+    return plain(_listed(ctx, named, lacking))
 
 
 def _reports(ctx: AppContext, symbol: str | None, timeframe: str | None) -> list[DriftReport]:
@@ -76,11 +95,47 @@ def _reports(ctx: AppContext, symbol: str | None, timeframe: str | None) -> list
     )
 
 
-def _listed(ctx: AppContext, reports: list[DriftReport]) -> dict[str, Any]:
+def _unreported(
+    ctx: AppContext, symbol: str | None, timeframe: str | None
+) -> list[DriftUnreported]:
+    asked = None if timeframe is None else ctx.timeframe_ms(timeframe)
+    known = {(report.symbol, report.model_version) for report in _reports(ctx, symbol, timeframe)}
+    of = None if symbol is None else ctx.symbol(symbol)
+    lacking = []
+    for change in ctx.views.models.serving.values():
+        model = change.model
+        symbols = [
+            each
+            for each in model.symbols
+            if of in (None, each) and (each, model.model_version) not in known
+        ]
+        if symbols and asked in (None, model.timeframe_ms):
+            row = DriftUnreported(
+                strategy=model.strategy,
+                timeframe=timeframe_name(model.timeframe_ms),
+                model_version=model.model_version,
+                symbols=symbols,
+                reason=_why_unreported(model),
+            )
+            lacking.append((model.timeframe_ms, model.strategy, row))
+    return [row for *_, row in sorted(lacking, key=lambda each: each[:2])]
+
+
+def _why_unreported(model: ModelRegistered) -> str:
+    if model.imported:
+        return "not watched: it was imported, so there is no training to measure it against"
+    bars = HORIZONS_PER_BLOCK * model.horizon_bars
+    return f"no report yet: the first comes after a block of {bars} predictions"
+
+
+def _listed(
+    ctx: AppContext, reports: list[DriftReport], unreported: list[DriftUnreported]
+) -> dict[str, Any]:
     return {
         "topic": DRIFT_REPORTS.name,
         "harmful": sum(bool(report.reasons) for report in reports),
         "reports": [_view(ctx, report) for report in reports],
+        "unreported": [each.model_dump() for each in unreported],
     }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from schemas.drift import DriftPolicy, DriftReference, FeatureReference, Measure, MeasureReference
 from schemas.models import ModelRegistered
 from streams.drift.bounds import error_rate, first_alarm
+from streams.evaluation.confidence_sequence import HORIZONS_PER_BLOCK
 from streams.shifts.statistics import (
     BINS,
     bin_counts,
@@ -31,7 +32,6 @@ from workers.training.metrics import StitchedRows, surprise
 from workers.training.table import TrainingTable
 
 FILE = "drift.jsonl"  # in the model's folder, a line for each symbol
-BLOCK_HORIZONS = 4
 WINDOW_ROWS = 500
 STRIDE_MS = 300_000  # neighbouring minutes say nearly the same
 DRAWS = 400
@@ -73,7 +73,7 @@ def drift_parts(
         horizon_bars: Of the labels.
         seed: Of the windows that are drawn.
     """
-    block_rows = BLOCK_HORIZONS * horizon_bars
+    block_rows = HORIZONS_PER_BLOCK * horizon_bars
     names = next(iter(table.series.values())).names
     parts = {}
     for symbol, first, last in _spans(table):

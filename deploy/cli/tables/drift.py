@@ -13,21 +13,38 @@ NONE_YET = "no report yet: the first comes after a block of predictions, four la
 
 def drift_lines(answer: Mapping[str, Any], features: int) -> Iterator[str]:
     """Yield each report: its verdict, its measures, its strongest features."""
-    if not answer["reports"]:
+    if not answer["reports"] and not answer["unreported"]:
         yield NONE_YET
     for report in answer["reports"]:
-        verdict = f"retrain: {', '.join(report['reasons'])}" if report["reasons"] else "no harm"
         yield (
             f"{report['symbol']} {report['timeframe']}  {report['strategy']} "
             f"{report['model_version']}  {time_text(report['event_time_ms'])} UTC  "
-            f"{report['age_days']:.1f} of {report['max_age_days']:g} days old  {verdict}"
+            f"{report['age_days']:.1f} of {report['max_age_days']:g} days old  {_verdict(report)}"
         )
         yield from map(_measure_line, report["measures"])
         yield from _feature_lines(report, features)
+    for row in answer["unreported"]:
+        yield (
+            f"{', '.join(row['symbols'])} {row['timeframe']}  {row['strategy']} "
+            f"{row['model_version']}  {row['reason']}"
+        )
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    """Return what a report says of harm: nothing of measures that nobody watches."""
+    if report["reasons"]:
+        return f"retrain: {', '.join(report['reasons'])}"
+    watched = [measure["measure"] for measure in report["measures"] if measure["armed"]]
+    if not watched:
+        return "not watched: no measure passed its trial; only its age counts"
+    all_watched = len(watched) == len(report["measures"])
+    return "no harm" if all_watched else f"no harm in {', '.join(watched)}; others are not watched"
 
 
 def _measure_line(measure: Mapping[str, Any]) -> str:
-    state = "ALARM" if measure["alarm"] else "" if measure["armed"] else "off: it failed its trial"
+    state = "not watched: it failed its trial"
+    if measure["armed"]:
+        state = "ALARM" if measure["alarm"] else ""
     return (
         f"  {measure['measure']:<18} reference {measure['reference']:.4f}  "
         f"live {number(measure['live'], '{:.4f}')}  "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deploy.cli.tables.cells import columns, interval, number
+from schemas.timeframes import timeframe_name
 
 if TYPE_CHECKING:
     from schemas.certificates import ModelCertificate
@@ -19,15 +20,22 @@ FOLD_FORECASTS = ("ensemble", "selection", "xgboost", "lstm")
 SIGNS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 
 
-def report_lines(model: ModelRegistered, record: Mapping[str, Any]) -> Iterator[str]:
+def report_lines(
+    model: ModelRegistered, record: Mapping[str, Any], place: int | None = None
+) -> Iterator[str]:
     """Yield what its training reports of a model.
 
     Args:
         model: The registered record.
         record: Its ``report.json``; empty where it cannot be read.
+        place: Number of the version; None while promotion has given it none.
     """
     word = "qualified" if model.qualified else "unqualified"
-    yield f"model {model.model_version}, {', '.join(model.symbols)}: {word}"
+    line = f"{model.strategy}/{timeframe_name(model.timeframe_ms)}"
+    yield (
+        f"{line} version {place or 'not numbered yet'}, model {model.model_version}, "
+        f"{', '.join(model.symbols)}: {word}"
+    )
     if not model.reports:
         yield "an older release trained it: its gates are " + ", ".join(
             f"{name} {'passed' if passed else 'failed'}" for name, passed in model.gates.items()

@@ -406,6 +406,8 @@ export interface DriftList {
   /** How many give a reason to retrain */
   harmful: number
   reports: DriftReportView[]
+  /** Models in service that lack reports */
+  unreported: DriftUnreported[]
 }
 
 export interface DriftPolicy {
@@ -460,6 +462,14 @@ export interface DriftReportView {
   features_rows: number | null
   /** The strongest evidence first */
   features: FeatureShift[]
+}
+
+export interface DriftUnreported {
+  strategy: string
+  timeframe: string
+  model_version: string
+  symbols: string[]
+  reason: string
 }
 
 export interface Driver {

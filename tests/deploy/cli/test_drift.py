@@ -7,9 +7,9 @@ import json
 import pytest
 from typer.testing import Result
 
-from deploy.cli.tables.drift import NONE_YET
 from gateway.settings import GatewaySettings
-from tests.build import drift_report, feature_drift
+from schemas.timeframes import HOUR_MS
+from tests.build import drift_report, feature_drift, registered, serving
 from tests.fakes.command_line import invoke
 from tests.fakes.gateway import RunningGateway, served_gateway
 
@@ -33,7 +33,7 @@ async def test_reports_are_shown_with_their_numbers_and_harm_is_exit_code_1():
         gateway.bus.feed(drift_report(120, reasons=("log_loss",)))
         harm, document = await drift(gateway), await drift(gateway, "--json")
 
-    assert (none.exit_code, none.output.strip()) == (0, NONE_YET)
+    assert (none.exit_code, "BTCUSDT 1m  ensemble m1  no report yet" in none.output) == (0, True)
     assert quiet.exit_code == 0
     lines = quiet.output.splitlines()
     assert "BTCUSDT 1m  ensemble m1" in lines[0]
@@ -45,3 +45,22 @@ async def test_reports_are_shown_with_their_numbers_and_harm_is_exit_code_1():
     assert "retrain: log_loss" in harm.output
     assert json.loads(document.output)["harmful"] == 1
     assert (wrong.exit_code, "Traceback" in wrong.output) == (1, False)
+
+
+async def test_what_is_not_watched_says_so_and_never_that_there_is_no_harm():
+    report = drift_report(60)
+    unarmed = report.measures[0].model_copy(update={"armed": False})
+    async with served_gateway(GatewaySettings()) as gateway:
+        gateway.bus.feed(
+            serving(model=registered(model_version="h1", timeframe_ms=HOUR_MS)),
+            drift_report(60, measures=(unarmed,)),
+        )
+        unwatched = (await drift(gateway)).output
+        gateway.bus.feed(drift_report(120, measures=(*report.measures, unarmed)))
+        partly = (await drift(gateway)).output
+
+    assert "not watched: no measure passed its trial" in unwatched
+    assert "not watched: it failed its trial" in unwatched
+    assert "no harm" not in unwatched
+    assert "1h  ensemble h1  no report yet" in unwatched
+    assert "no harm in log_loss; others are not watched" in partly

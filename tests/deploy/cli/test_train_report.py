@@ -7,7 +7,7 @@ import webbrowser
 import pytest
 import typer
 
-from deploy.cli.train_report import _drawn, _lines, _open
+from deploy.cli.train_report import _chosen, _drawn, _lines, _open
 from tests.build import registered
 from tests.fakes.small_models import small_model
 from workers.models.artifact import model_folder
@@ -50,3 +50,20 @@ def test_a_page_is_opened_in_the_browser_or_the_error_says_where_it_lies(
     said = capsys.readouterr().err
     assert f"no browser could be opened; the page is {page}" in said
     assert "model m1 has no page here" in said
+
+
+def test_a_version_is_named_by_number_or_hash_and_the_head_names_its_strategy_and_timeframe(capsys):
+    models = [registered(), registered(model_version="m2")]
+    numbers = {"m1": 1, "m2": 2}
+
+    by_number = _chosen(models, numbers, "1", "ensemble/1m")
+    assert by_number is _chosen(models, numbers, "m1", "ensemble/1m") is models[0]
+    assert _chosen(models, numbers, None, "ensemble/1m") is models[1]
+    with pytest.raises(typer.Exit):
+        _chosen(models, numbers, "3", "ensemble/1m")
+
+    assert (
+        "'3' of ensemble/1m is unknown, expected one of 1 (m1), 2 (m2)" in capsys.readouterr().err
+    )
+    head = next(iter(_lines(models[1], None, None, 2)))
+    assert head.startswith("ensemble/1m version 2, model m2, BTCUSDT")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schemas.drift import DriftReport
-from tests.build import drift_report, feature_drift
+from schemas.timeframes import HOUR_MS, MINUTE_MS
+from tests.build import drift_report, feature_drift, registered, serving
 from tests.fakes.gateway import RunningGateway
 
 PATH = "/api/drift"
@@ -70,3 +71,21 @@ async def test_harm_of_the_serving_model_is_a_worry_of_the_health_and_that_of_an
     body = (await gateway.client.get("/api/v1/health")).json()
     assert body["drift"] == {"reports": 1, "harmful": 1}
     assert any("should be retrained: age" in reason for reason in body["degraded"])
+
+
+async def test_a_model_in_service_without_a_report_is_named_with_the_reason(
+    gateway: RunningGateway,
+):
+    hour = registered(model_version="h1", timeframe_ms=HOUR_MS)
+    quarter = {"timeframe_ms": 15 * MINUTE_MS, "trained_from_ms": 0}
+    brought = registered(model_version="i1", **quarter)
+    gateway.bus.feed(serving(), serving(model=hour), serving(model=brought), drift_report(60))
+
+    rows = (await gateway.client.get(PATH)).json()["data"]["unreported"]
+    of_hour = (await gateway.client.get(f"{PATH}?timeframe=1h")).json()["data"]["unreported"]
+
+    told = {row["timeframe"]: row["reason"] for row in rows if "BTCUSDT" in row["symbols"]}
+    assert list(told) == ["15m", "1h"]
+    assert "it was imported" in told["15m"]
+    assert "a block of 60 predictions" in told["1h"]
+    assert [row["model_version"] for row in of_hour] == ["h1"]

@@ -14,25 +14,24 @@ import { plainName } from './words'
 
 const EVERY_MS = 10_000
 const SHOWN_FEATURES = 12
+const NOT_WATCHED = 'It gives no alarms: on the history of the training it failed its trial'
 
 /** Of the model that serves a timeframe. */
 export function Drift({ timeframe, version }: { timeframe: string; version: string }) {
   const { data } = useAnswer<DriftList>(`/api/drift?timeframe=${timeframe}`, EVERY_MS)
   const reports = (data?.reports ?? []).filter(({ model_version: of }) => of === version)
   const harmful = reports.filter(({ reasons }) => reasons.length > 0)
+  const watched = reports.filter(({ measures }) => measures.some(({ armed }) => armed))
+  const unreported = data?.unreported.find(({ model_version: of }) => of === version)
   return (
     <Panel
       title="Drift"
       aside={
-        reports.length > 0 && (
-          <Tag tone={harmful.length > 0 ? 'bad' : 'good'}>
-            {harmful.length > 0 ? `harm in ${harmful.length} of ${reports.length} markets` : 'no harm'}
-          </Tag>
-        )
+        reports.length > 0 && <Verdict harmful={harmful.length} watched={watched.length} reports={reports.length} />
       }
     >
       {reports.length === 0 ? (
-        <p className="muted">The first report comes after a block of its predictions has come out.</p>
+        <p className="muted">{unreported?.reason ?? 'No report yet'}.</p>
       ) : (
         <>
           <Measures reports={reports} />
@@ -45,6 +44,12 @@ export function Drift({ timeframe, version }: { timeframe: string; version: stri
       )}
     </Panel>
   )
+}
+
+function Verdict({ harmful, watched, reports }: { harmful: number; watched: number; reports: number }) {
+  if (harmful > 0) return <Tag tone="bad">{`harm in ${harmful} of ${reports} markets`}</Tag>
+  if (watched === 0) return <Tag tone="muted">not watched</Tag>
+  return <Tag tone="good">{watched === reports ? 'no harm' : `no harm in ${watched} of ${reports} markets`}</Tag>
 }
 
 function Measures({ reports }: { reports: readonly DriftReportView[] }) {
@@ -84,8 +89,8 @@ function Measure({ drift }: { drift: MeasureDrift | undefined }) {
   const { live, limit, lower, armed } = drift
   const isAlarm = armed && lower !== null && lower > limit
   return (
-    <td className={isAlarm ? 'bad' : undefined} title={armed ? undefined : 'It gives no alarms: see its evidence'}>
-      {valueText(live)} <span className="muted">of {valueText(limit)}</span>
+    <td className={isAlarm ? 'bad' : undefined} title={armed ? undefined : NOT_WATCHED}>
+      {valueText(live)} <span className="muted">{armed ? `of ${valueText(limit)}` : 'not watched'}</span>
     </td>
   )
 }
