@@ -61,6 +61,9 @@ MOVES: dict[VersionStage, ModelAction] = {
     "Archived": "archive",
 }
 
+ENDING = ("stage", "promote", "archive", "rollback")  # of a champion or challenger: its challenge
+ENDED_WITHIN_S = 1.0  # both are of one transaction; a version that is in no challenge ends none
+
 
 class ModelBody(ReasonedBody):
     """What a command on the models of a strategy may say."""
@@ -157,6 +160,9 @@ class VersionAnswer(BaseModel):
     version: VersionView | None = Field(description="Null where it was about none")
     config: commands.OutcomeView | None = Field(
         default=None, description="Of a rollback to a deployment: how its config became ACTIVE"
+    )
+    challenge: str | None = Field(
+        default=None, description="The active challenge that this has ended, and why; null: none"
     )
 
 
@@ -255,10 +261,26 @@ async def answer(
     derive: Callable[[], dict[str, Any]] = dict,
 ) -> Response:
     """Return the answer to a command on a version; arguments as of ``decide``."""
+    before = caller.ctx.views.challenges.active_id(*line)
     outcome = await decide(caller, line, action, body, asked, derive=derive)
     if isinstance(outcome, Response):
         return outcome
-    return plain(view(caller.ctx, line, outcome))
+    ended = await _ended_challenge(caller.ctx, before, action, outcome)
+    return plain(view(caller.ctx, line, outcome) | {"challenge": ended})
+
+
+async def _ended_challenge(
+    ctx: AppContext, challenge_id: str | None, action: ModelAction, outcome: CommandOutcome
+) -> str | None:
+    """Return in words which challenge a move has ended; the one named was active before it."""
+    moved = action in ENDING and outcome.status == "accepted" and not outcome.dry_run
+    if not moved:
+        return None
+    views = ctx.views.challenges
+    if challenge_id is not None:
+        await views.wait_for(outcome.command_id, ENDED_WITHIN_S)
+    ended = views.ended_by(outcome.command_id)  # also where the command is known by its key
+    return None if ended is None else f"{ended.challenge_id} is {ended.status}: {ended.reason}"
 
 
 async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:
