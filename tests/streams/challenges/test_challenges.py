@@ -63,7 +63,7 @@ class ChallengesRun:
 
 
 def stage_changed(**fields) -> ModelStageChanged:
-    defaults = {
+    defaults: dict[str, Any] = {
         "strategy": "ensemble",
         "timeframe_ms": MINUTE_MS,
         "number": 2,
