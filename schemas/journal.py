@@ -82,8 +82,10 @@ class JournalTrade(Record):
         default=None,
         description="All of it, in the quote currency; negative: a rebate; null: not known",
     )
-    opened_ms: Milliseconds = Field(description="Of the entry, or when it was decided")
-    closed_ms: Milliseconds | None = Field(default=None, description="Of the exit; null: none")
+    opened_ms: Milliseconds = Field(description="Market time of the entry, or of the decision")
+    closed_ms: Milliseconds | None = Field(
+        default=None, description="The same of the exit; null: none"
+    )
     notes: str = Field(default="", max_length=2_000)
 
     @model_validator(mode="after")

@@ -89,14 +89,16 @@ class ConfigVersion(BaseModel):
     config_data: dict[str, JsonValue]
     status: ConfigStatus
     version_number: int
-    created_at: str
-    deployed_at: str | None = Field(description="When it became ACTIVE; null: never")
+    created_at: str = Field(description="Wall clock, ISO 8601")
+    deployed_at: str | None = Field(description="When it became ACTIVE, the same; null: never")
     superseded_by: str | None
     description: str
     effective_from_ms: int | None = Field(
         description="Market time of its first bars; null: none, such as where it does not run"
     )
-    expires_at: str | None = Field(description="90 days after its deprecation; null: it is none")
+    expires_at: str | None = Field(
+        description="Wall clock: 90 days after its deprecation; null: it is none"
+    )
     revision: int
 
 
@@ -111,7 +113,7 @@ class ConfigList(BaseModel):
     """The versions of a strategy as they stood at a time."""
 
     strategy_name: str
-    as_of: str
+    as_of: str = Field(description="Wall clock, ISO 8601")
     revision: int = Field(description="Now, whatever the time asked for")
     active: str | None = Field(description="The ACTIVE version's id")
     configs: list[ConfigVersion]

@@ -37,16 +37,24 @@ def details_lines(row: dict[str, Any]) -> list[str]:
     """Return one challenge with its interval at the newest looks."""
     points = row["points"][-SHOWN_POINTS:]
     left_out = len(row["points"]) - len(points)
+    without = f", without the first {left_out}" if left_out else ""
     looks = (f"  {p['time'][:16]}  {p['blocks']:>5} blocks  {_gain(p)}" for p in points)
     return [
         challenge_line(row),
         row["reason"],
-        f"from {row['starts']}, until {row['deadline']}; at least {row['min_trades']} trades each",
+        (
+            f"from {_time(row['starts'])} (market time), until {_time(row['deadline'])} "
+            f"(wall clock); at least {row['min_trades']} trades each"
+        ),
         *_sequence_lines(row["sequence"]),
         *(_ideas_line(variant, row["ideas"][variant]) for variant in VARIANTS),
-        *([f"looks, without the first {left_out}:" if left_out else "looks:"] if points else []),
+        *([f"looks, at market times{without}:"] if points else []),
         *looks,
     ]
+
+
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def evaluation_lines(row: dict[str, Any]) -> list[str]:

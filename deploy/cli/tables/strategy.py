@@ -33,8 +33,8 @@ def strategy_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def config_lines(document: Mapping[str, Any]) -> list[str]:
     """Return the versions of a strategy, oldest first."""
     if not document["configs"]:
-        return [f"{document['strategy_name']} had no configs at {document['as_of']}"]
-    return [summary_line(config) for config in document["configs"]]
+        return [f"{document['strategy_name']} had no configs at {document['as_of']} (wall clock)"]
+    return [*(summary_line(config) for config in document["configs"]), "times: wall clock"]
 
 
 def summary_line(config: Mapping[str, Any]) -> str:
