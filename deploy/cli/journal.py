@@ -29,7 +29,8 @@ app = typer.Typer(
 ROUTE = "api/trades"
 PAGE = 500
 HINTS = {
-    404: "`regimeflow journal list` lists the trades, `regimeflow status` the markets",
+    404: "`regimeflow journal list` lists the trades, `regimeflow ideas` the ideas, "
+    "`regimeflow status` the markets",
     409: "`regimeflow journal show ID` shows how it stands",
     503: "`regimeflow status` shows what runs",
 }
@@ -88,6 +89,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Record a trade that you executed, skipped or missed."""
+    if action == "executed" and trade.entry is None:
+        raise fail("an executed trade needs its price: --entry 45000", 2)
     body = {"action": action, "ticker": ticker, "dry_run": dry_run, **trade.said()}
     if trade_id is not None:
         body["trade_id"] = trade_id

@@ -43,4 +43,4 @@ def performance(
     with report_errors():
         answer = request_json(gateway_url(url), f"{path}?{query}")["data"]
     lines = summary_lines if by is None else group_lines
-    show(answer, lambda: lines(answer), as_json=as_json)
+    show(answer, lambda: lines(answer, timeframe), as_json=as_json)

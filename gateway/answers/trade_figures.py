@@ -19,15 +19,18 @@ class TradeFigures(BaseModel):
     """
 
     trades: int = Field(description="With an exit")
-    wins: int = Field(description="That earned more than 0")
-    hit_rate: float | None
+    wins: int = Field(description="That earned more than 0 after costs")
+    hit_rate: float | None = Field(
+        description="Won: share of wins. A signal's hit rate counts its direction instead"
+    )
     hit_rate_low: float | None = Field(
         description="By those of which each was opened when the last had ended, of any ticker"
     )
     hit_rate_high: float | None
     expectancy: float | None = Field(description="Mean net return of a trade, a fraction")
     expectancy_low: float | None = Field(
-        description="By whole days of exit; null below ten blocks of them, or without spread"
+        description="By days with an exit; null before ten are over (longer blocks where calls "
+        "overlap for long), or without spread"
     )
     expectancy_high: float | None
     expected: float | None = Field(

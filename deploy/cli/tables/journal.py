@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.cli.config_commands import outcome_lines
+from deploy.cli.tables.cells import number
+from deploy.time_text import time_text
 
 COUNTS = {"trades": "finished", "open": "open", "skipped": "skipped", "missed": "missed"}
 
@@ -30,6 +32,8 @@ def trade_line(row: dict[str, Any]) -> str:
 def trade_lines(document: dict[str, Any]) -> list[str]:
     """Return a page of trades, the newest first."""
     lines = [trade_line(row) for row in document["trades"]]
+    if lines:
+        lines.append("times: market time, of the entry or the decision")
     if document["after"] is not None:
         lines.append(f"next: the same with --after {document['after']}")
     return lines or ["the journal has no such trade; `regimeflow journal add` records one"]
@@ -46,28 +50,47 @@ def details_lines(row: dict[str, Any]) -> list[str]:
     notes = [f"notes: {row['trade']['notes']}"] if row["trade"]["notes"] else []
     history = (
         f"  {entry['revision']}: {entry['trade']['action']} "
-        f"{entry['trade']['entry'] or '?'} -> {entry['trade']['exit'] or '?'} by {entry['by']}"
+        f"{entry['trade']['entry'] or '?'} -> {entry['trade']['exit'] or '?'} by {entry['by']}, "
+        f"{time_text(entry['event_time_ms'])}"
         f"{': ' + entry['reason'] if entry['reason'] else ''}"
         for entry in row["history"]
     )
-    return [trade_line(row), *notes, "revisions:", *history]
+    return [
+        f"{trade_line(row)}  (time: market time)",
+        *notes,
+        "revisions, by wall clock:",
+        *history,
+    ]
 
 
 def summary_lines(figures: dict[str, Any]) -> list[str]:
     """Return what the finished trades have earned."""
     counts = (f"{figures[name]} {word}" for name, word in COUNTS.items())
-    lines = [", ".join(counts)]
+    lines = [f"{', '.join(counts)}; of every timeframe"]
     if not figures["trades"]:
         return lines
+    factor = number(figures["profit_factor"], "{:.2f}", "undefined without a loss")
     rate = _with_bounds(figures, "hit_rate", ".0%")
     expectancy = _with_bounds(figures, "expectancy", "+.3%")
     lines += [
-        f"hit rate {rate}; net return of a trade {expectancy}",
-        f"profit {figures['profit'] or 'unknown'} of {figures['profit_trades']} with a quantity",
-        f"deepest fall {figures['max_drawdown']:.2%}, with equal stakes",
+        (
+            f"{rate} won after costs; net return of a trade {expectancy}, expected "
+            f"{number(figures['expected'], '{:+.3%}', 'of none')}"
+        ),
+        (
+            f"profit {figures['profit'] or 'unknown'} of {figures['profit_trades']} with a "
+            f"quantity, profit factor {factor}"
+        ),
+        (
+            f"deepest fall {figures['max_drawdown']:.2%}, with equal stakes; share of costs "
+            f"{number(figures['cost_share'], '{:.0%}', 'undefined without a gain before them')}"
+        ),
     ]
     if figures["expectancy_low"] is None:
-        lines.append(f"exits on {figures['days']} days, fewer than 11 bear no interval")
+        lines.append(
+            f"exits on {figures['days']} days: an interval needs ten whole days of them, and one "
+            "on a later day"
+        )
     if figures["fees_assumed"]:
         lines.append(f"fees of {figures['fees_assumed']} were not said: a taker's are assumed")
     return lines

@@ -10,21 +10,30 @@ from deploy.time_text import time_text
 
 KINDS = ("ideas", "journal", "calls")
 HEAD = (
-    f"{'':<26}{'trades':>7}  {'hit rate':<20}{'net of a trade':<30}{'R':<23}{'sum':>9}"
-    f"{'fall':>8}{'held':>9}"
+    f"{'':<26}{'trades':>7}  {'won':<20}{'net of a trade':<30}{'expected':<10}{'R':<23}{'sum':>9}"
+    f"{'fall':>8}{'factor':>8}{'costs':>7}{'buy and hold':>14}"
 )
 MEANING = (
-    "Intervals cover with 95 % at all looks together. Sums are of equal stakes; held: price alone.",
+    (
+        "Won: earned more than 0 after costs. Factor: wins over losses. Costs: their share of the "
+        "return before them."
+    ),
+    (
+        "Intervals cover with 95 % at all looks together; that of a return needs ten whole days "
+        "with an exit, and one later."
+    ),
+    "Sums are of equal stakes; buy and hold: price alone.",
     "Ideas do not overlap, calls do; a human chose the journal, so it proves nothing of a model.",
 )
 
 Figures = Mapping[str, Any]
 
 
-def summary_lines(report: Figures) -> Iterator[str]:
-    """Yield the daily report."""
+def summary_lines(report: Figures, timeframe: str | None = None) -> Iterator[str]:
+    """Yield the daily report of a timeframe, of all without one."""
     at = report["as_of_ms"]
-    yield "no bar yet" if at is None else f"{time_text(at)} UTC, market time"
+    counted = "every timeframe" if timeframe is None else timeframe
+    yield "no bar yet" if at is None else f"{time_text(at)} UTC, market time; {counted}"
     yield HEAD
     for kind in KINDS:
         yield figures_line(kind, report[kind])
@@ -37,11 +46,12 @@ def summary_lines(report: Figures) -> Iterator[str]:
     yield from MEANING
 
 
-def group_lines(document: Figures) -> Iterator[str]:
-    """Yield the rows of each group."""
+def group_lines(document: Figures, timeframe: str | None = None) -> Iterator[str]:
+    """Yield the rows of each group, of a timeframe or of all."""
     if not document["groups"]:
         yield "nothing has finished yet"
         return
+    yield "every timeframe" if timeframe is None else timeframe
     yield HEAD
     for row in document["groups"]:
         for kind in KINDS:
@@ -55,10 +65,13 @@ def figures_line(name: str, figures: Figures) -> str:
     return (
         f"{name:<26}{figures['trades']:>7}  {_bounded(figures, 'hit_rate', '.0%'):<20}"
         f"{_bounded(figures, 'expectancy', '+.3%'):<30}"
+        f"{number(figures['expected'], '{:+.3%}', '-'):<10}"
         f"{_bounded(figures, 'expectancy_r', '+.2f'):<23}"
         f"{number(figures['net_return'], '{:+.2%}', '-'):>9}"
         f"{number(figures['max_drawdown'], '{:.1%}', '-'):>8}"
-        f"{number(figures['buy_and_hold'], '{:+.2%}', '-'):>9}"
+        f"{number(figures['profit_factor'], '{:.2f}', '-'):>8}"
+        f"{number(figures['cost_share'], '{:.0%}', '-'):>7}"
+        f"{number(figures['buy_and_hold'], '{:+.2%}', '-'):>14}"
     ).rstrip()
 
 

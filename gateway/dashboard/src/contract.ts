@@ -298,6 +298,7 @@ export interface ConfidenceBin {
 
 export interface ConfigList {
   strategy_name: string
+  /** Wall clock, ISO 8601 */
   as_of: string
   /** Now, whatever the time asked for */
   revision: number
@@ -313,14 +314,15 @@ export interface ConfigVersion {
   config_data: Record<string, unknown>
   status: 'DRAFT' | 'ACTIVE' | 'DEPRECATED'
   version_number: number
+  /** Wall clock, ISO 8601 */
   created_at: string
-  /** When it became ACTIVE; null: never */
+  /** When it became ACTIVE, the same; null: never */
   deployed_at: string | null
   superseded_by: string | null
   description: string
   /** Market time of its first bars; null: none, such as where it does not run */
   effective_from_ms: number | null
-  /** 90 days after its deprecation; null: it is none */
+  /** Wall clock: 90 days after its deprecation; null: it is none */
   expires_at: string | null
   revision: number
 }
@@ -1013,9 +1015,9 @@ export interface JournalTrade {
   quantity: string | number | null
   /** All of it, in the quote currency; negative: a rebate; null: not known */
   fees: string | number | null
-  /** Of the entry, or when it was decided */
+  /** Market time of the entry, or of the decision */
   opened_ms: number
-  /** Of the exit; null: none */
+  /** The same of the exit; null: none */
   closed_ms: number | null
   notes: string
 }
@@ -1825,8 +1827,10 @@ export interface ServingModel {
   qualified: boolean
   gates: Record<string, boolean>
   metrics: ModelMetrics
-  trained_from: string
-  trained_to: string
+  /** Null: it was imported, nobody knows */
+  trained_from: string | null
+  /** The same */
+  trained_to: string | null
   symbols: string[]
   timeframe: string
   timeframe_ms: number
@@ -2341,15 +2345,16 @@ export interface TradeDetails {
 export interface TradeFigures {
   /** With an exit */
   trades: number
-  /** That earned more than 0 */
+  /** That earned more than 0 after costs */
   wins: number
+  /** Won: share of wins. A signal's hit rate counts its direction instead */
   hit_rate: number | null
   /** By those of which each was opened when the last had ended, of any ticker */
   hit_rate_low: number | null
   hit_rate_high: number | null
   /** Mean net return of a trade, a fraction */
   expectancy: number | null
-  /** By whole days of exit; null below ten blocks of them, or without spread */
+  /** By days with an exit; null before ten are over (longer blocks where calls overlap for long), or without spread */
   expectancy_low: number | null
   expectancy_high: number | null
   /** Mean of the net returns that were expected at the decisions */
@@ -2395,15 +2400,16 @@ export interface TradeList {
 export interface TradePerformance {
   /** With an exit */
   trades: number
-  /** That earned more than 0 */
+  /** That earned more than 0 after costs */
   wins: number
+  /** Won: share of wins. A signal's hit rate counts its direction instead */
   hit_rate: number | null
   /** By those of which each was opened when the last had ended, of any ticker */
   hit_rate_low: number | null
   hit_rate_high: number | null
   /** Mean net return of a trade, a fraction */
   expectancy: number | null
-  /** By whole days of exit; null below ten blocks of them, or without spread */
+  /** By days with an exit; null before ten are over (longer blocks where calls overlap for long), or without spread */
   expectancy_low: number | null
   expectancy_high: number | null
   /** Mean of the net returns that were expected at the decisions */
@@ -2570,8 +2576,10 @@ export interface VersionDetails {
   gates: Record<string, boolean>
   /** Market time, ISO 8601 */
   registered_at: string
-  trained_from: string
-  trained_to: string
+  /** Null: it was imported, nobody knows */
+  trained_from: string | null
+  /** The same */
+  trained_to: string | null
   symbols: string[]
   horizon_bars: number
   feature_set_id: string
@@ -2630,8 +2638,10 @@ export interface VersionView {
   gates: Record<string, boolean>
   /** Market time, ISO 8601 */
   registered_at: string
-  trained_from: string
-  trained_to: string
+  /** Null: it was imported, nobody knows */
+  trained_from: string | null
+  /** The same */
+  trained_to: string | null
   symbols: string[]
   horizon_bars: number
   feature_set_id: string

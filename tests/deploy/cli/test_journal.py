@@ -50,7 +50,7 @@ async def test_a_trade_is_added_corrected_listed_and_summed_up(gateway):
     assert "executed buy  45000 -> ? x 0.2" in listed.stdout
     assert "2: executed 45000 -> 45500" in shown.stdout
     assert ": bill" in shown.stdout
-    assert summed.stdout == "0 finished, 1 open, 0 skipped, 0 missed\n"
+    assert summed.stdout == "0 finished, 1 open, 0 skipped, 0 missed; of every timeframe\n"
 
 
 async def test_what_is_exported_is_imported_as_it_is(gateway):
@@ -109,7 +109,7 @@ async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, tex
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("add", *EXECUTED[:4]), 1, "entry: got null"),
+        (("add", *EXECUTED[:4]), 2, "needs its price: --entry"),
         (("add", *EXECUTED, "--opened", "soon"), 2, "time 'soon'"),
         (("correct", "--id", "x"), 2, "nothing to correct"),
         (("correct", "--id", "x", "--exit", "1"), 1, "no trade 'x'"),

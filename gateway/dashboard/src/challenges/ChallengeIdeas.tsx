@@ -20,7 +20,7 @@ export function ChallengeIdeas({ ideas }: { ideas: Ideas }) {
     <Panel title="Ideas of both, on paper">
       <TableScroll whole label="What ideas of both models came to">
         <table className={table.numbers}>
-          <HeadRow names={['Model', 'Ideas', 'Hit rate', 'Net return of one', 'R', 'Sum']} />
+          <HeadRow names={['Model', 'Ideas', 'Won', 'Net return of one', 'R', 'Sum']} />
           <tbody>
             {VARIANTS.map(([variant, name]) => (
               <Figures key={variant} name={name} figures={ideas[variant]} />

@@ -15,10 +15,7 @@ export const GLOSSARY = {
     'It is told only where the lower end of the expected net return is above 0, and among 100 signals or more.',
   ],
   R: ['A result as a multiple of what was risked: the distance from the entry to where the idea is wrong.'],
-  'Hit rate': [
-    'The share that earned more than 0 after costs.',
-    'Its bounds hold at every look, however often one looks.',
-  ],
+  Won: ['The share that earned more than 0 after costs.', 'Its bounds hold at every look, however often one looks.'],
   'What a human made of it': [
     'Trades of the journal beside the ideas that they are about, and ideas that were let pass.',
     'They were chosen by a human: no experiment, so no proof of skill.',

@@ -79,7 +79,9 @@ function Model({ models }: { models: ModelList | null }) {
             <span className="muted">net, {countText(metrics.directional_calls)} calls</span>
           </Fact>
           <Fact name="Trained">
-            {stampText(Date.parse(model.trained_from))} to {stampText(Date.parse(model.trained_to))}
+            {model.trained_from === null || model.trained_to === null
+              ? 'unknown: imported'
+              : `${stampText(Date.parse(model.trained_from))} to ${stampText(Date.parse(model.trained_to))}`}
           </Fact>
           <Fact name="Why">{model.reason}</Fact>
         </Facts>

@@ -168,5 +168,6 @@ function Facts({ version }: { version: VersionView }) {
 }
 
 function dates({ trained_from: from, trained_to: to }: VersionView): string {
+  if (from === null || to === null) return 'unknown: imported'
   return `${stampText(Date.parse(from))} – ${stampText(Date.parse(to))}`
 }

@@ -94,7 +94,7 @@ function Similar({ similar: s }: { similar: Detail['similar'] }) {
           {within}
         </Fact>
         <Fact name="Expected of them">{signedPercent(s.expected)}</Fact>
-        <Fact name={<Term word="Hit rate" />}>
+        <Fact name={<Term word="Won" />}>
           {percent(s.hit_rate)}, {percent(s.hit_rate_low)} to {percent(s.hit_rate_high)}
         </Fact>
         <Fact name={<Term word="R" />}>{ratioText(s.expectancy_r)}</Fact>

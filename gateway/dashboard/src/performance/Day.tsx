@@ -13,7 +13,7 @@ export function Day({ day }: { day: PerformanceSummary['today'] }) {
   return (
     <Panel title="The day so far" aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}>
       <table className={table.numbers}>
-        <HeadRow names={['Kind', 'Ended', 'Hit rate', 'Sum']} />
+        <HeadRow names={['Kind', 'Ended', 'Won', 'Sum']} />
         <tbody>
           {KINDS.map(({ kind, name }) => (
             <tr key={kind}>

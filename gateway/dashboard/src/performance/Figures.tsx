@@ -11,7 +11,7 @@ import { Term } from '../ui/Term'
 import text from '../ui/text.module.css'
 import { KINDS, type ThreeFigures, toneOf } from './kinds'
 
-const COLUMNS = ['Kind', 'Trades', 'Hit rate', 'Net return of one', 'Expected', 'R', 'Profit factor', 'Deepest fall']
+const COLUMNS = ['Kind', 'Trades', 'Won', 'Net return of one', 'Expected', 'R', 'Profit factor', 'Deepest fall']
 const SUMS = ['Costs', 'Held', 'Sum', 'Buy and hold']
 
 export function Figures({ figures }: { figures: ThreeFigures }) {
@@ -21,7 +21,7 @@ export function Figures({ figures }: { figures: ThreeFigures }) {
       <PanelHead>
         <h2>What was earned after costs</h2>
         <span className={text.aside}>
-          <Term word="Hit rate" />
+          <Term word="Won" />
         </span>
       </PanelHead>
       {shown.length === 0 ? (

@@ -55,7 +55,7 @@ function Table({ groups }: { groups: PerformanceGroups['groups'] }) {
           <tr>
             <th scope="col">Group</th>
             {KINDS.flatMap(({ name }) =>
-              ['trades', 'hit rate', 'net return'].map((figure) => (
+              ['trades', 'won', 'net return'].map((figure) => (
                 <th key={name + figure} scope="col">
                   {name}, {figure}
                 </th>

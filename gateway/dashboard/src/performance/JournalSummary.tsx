@@ -62,17 +62,13 @@ function Figures({ figures: f }: { figures: TradePerformance }) {
         <ItemFact name="Finished" value={countText(f.trades)} note={`on ${countText(f.days)} days`} />
         <ItemFact name="Open" value={countText(f.open)} />
         <ItemFact name="Let pass" value={passed} />
-        <ItemFact
-          name="Hit rate"
-          value={percent(f.hit_rate)}
-          note={between(percent, f.hit_rate_low, f.hit_rate_high)}
-        />
+        <ItemFact name="Won" value={percent(f.hit_rate)} note={between(percent, f.hit_rate_low, f.hit_rate_high)} />
         <ItemFact
           name="Net return of a trade"
           value={signedPercent(f.expectancy)}
           note={
             f.expectancy_low === null
-              ? 'its bounds need ten days with an exit'
+              ? 'its bounds need exits on ten whole days, and on a later one'
               : between(signedPercent, f.expectancy_low, f.expectancy_high)
           }
         />
