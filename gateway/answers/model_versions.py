@@ -40,8 +40,8 @@ class VersionView(BaseModel):
     qualified: bool = Field(description="Passed every gate")
     gates: dict[str, bool]
     registered_at: str = Field(description="Market time, ISO 8601")
-    trained_from: str
-    trained_to: str
+    trained_from: str | None = Field(description="Null: it was imported, nobody knows")
+    trained_to: str | None = Field(description="The same")
     symbols: list[str]
     horizon_bars: int
     feature_set_id: str
@@ -142,8 +142,8 @@ def entity(version: ModelVersion, stood: ModelStageChanged | None = None) -> dic
         "qualified": model.qualified,
         "gates": model.gates,
         "registered_at": iso(model.event_time_ms),
-        "trained_from": iso(model.trained_from_ms),
-        "trained_to": iso(model.trained_to_ms),
+        "trained_from": None if model.imported else iso(model.trained_from_ms),
+        "trained_to": None if model.imported else iso(model.trained_to_ms),
         "symbols": list(model.symbols),
         "horizon_bars": model.horizon_bars,
         "feature_set_id": model.feature_set_id,

@@ -48,8 +48,8 @@ class ServingModel(BaseModel):
     qualified: bool
     gates: dict[str, bool]
     metrics: ModelMetrics
-    trained_from: str
-    trained_to: str
+    trained_from: str | None = Field(description="Null: it was imported, nobody knows")
+    trained_to: str | None = Field(description="The same")
     symbols: list[str]
     timeframe: str
     timeframe_ms: int
@@ -162,8 +162,8 @@ def _serving(ctx: AppContext, change: ModelServing) -> dict[str, Any]:
         "qualified": model.qualified,
         "gates": model.gates,
         "metrics": model.metrics.model_dump(),
-        "trained_from": iso(model.trained_from_ms),
-        "trained_to": iso(model.trained_to_ms),
+        "trained_from": None if model.imported else iso(model.trained_from_ms),
+        "trained_to": None if model.imported else iso(model.trained_to_ms),
         "symbols": list(model.symbols),
         "timeframe": timeframe_name(model.timeframe_ms),
         "timeframe_ms": model.timeframe_ms,

@@ -29,8 +29,8 @@ def details_lines(row: dict[str, Any]) -> list[str]:
     lines = [
         _line(row).strip(),
         (
-            f"trained on {', '.join(row['symbols'])} of {row['timeframe']}, "
-            f"{row['trained_from'][:16]} to {row['trained_to'][:16]}, by {row['request_id']}"
+            f"trained on {', '.join(row['symbols'])} of {row['timeframe']}, {_span(row)}, "
+            f"by {row['request_id']}"
         ),
         _record(row["metrics"]),
         f"gates: {gates or 'none'}",
@@ -43,6 +43,12 @@ def details_lines(row: dict[str, Any]) -> list[str]:
         for move in row["history"]
     )
     return [*lines, "history:", *moves]
+
+
+def _span(row: dict[str, Any]) -> str:
+    if row["trained_from"] is None:
+        return "unknown when: imported"
+    return f"{row['trained_from'][:16]} to {row['trained_to'][:16]}"
 
 
 def _record(metrics: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.cli.tables.models import policy_lines
+from deploy.cli.tables.models import _span, policy_lines
 
 
 def figure(name: str, value: float | None, verdict: str, *, required: bool) -> dict[str, object]:
@@ -30,3 +30,7 @@ def test_each_threshold_stands_beside_its_value_and_whether_it_decides():
         "  win_rate undefined, expected at most 0.2: failed",
     ]
     assert policy_lines(row | {"policy": None}) == []
+
+
+def test_an_imported_version_is_of_an_unknown_time():
+    assert _span({"trained_from": None, "trained_to": None}) == "unknown when: imported"
