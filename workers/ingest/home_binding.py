@@ -60,9 +60,22 @@ def bind_home(home: Path, market: dict[str, Any]) -> None:
         raise HomeRefused(f"{path} is not readable; remove {home} to start anew") from None
     if bound != market:
         raise HomeRefused(
-            f"{home} holds the market {_describe(bound)}, not {_describe(market)}; choose another "
-            f"folder with REGIMEFLOW_HOME, or remove this one to start anew"
+            f"{home} holds the market {_describe(bound)}, not {_describe(market)}; {_again(bound)}"
+            f"choose another folder with REGIMEFLOW_HOME, or remove this one to start anew"
         )
+
+
+def _again(bound: dict[str, Any]) -> str:
+    """Return how to start what a home holds: the options of a simulated market that has them."""
+    if bound.get("exchange") != "simulated":
+        return ""
+    options = [
+        f"--{name} {bound[name]:g}"
+        for name, default in (("seed", Settings.model_fields["seed"].default), ("trend", 1.0))
+        if bound.get(name, default) != default
+    ]
+    said = f"with {' '.join(options)}" if options else "without --seed and --trend"
+    return f"start it again {said}, or "
 
 
 def _describe(market: dict[str, Any]) -> str:

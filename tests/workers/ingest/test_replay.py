@@ -265,8 +265,16 @@ def test_home_is_bound_to_its_first_market(tmp_path, files):
         Settings(exchange="binanceusdm", home=tmp_path),
         Settings(exchange="replay", replay_files=tuple(files), home=tmp_path),
     ):
-        with pytest.raises(HomeRefused, match="REGIMEFLOW_HOME"):
+        with pytest.raises(HomeRefused, match="without --seed and --trend, or choose"):
             bind_home(tmp_path, market_identity(other))
+
+
+def test_the_refusal_of_a_home_says_with_which_options_it_goes_on(tmp_path):
+    trending = Settings(exchange="simulated", seed=8, trend=6.0, home=tmp_path)
+    bind_home(tmp_path, market_identity(trending))
+
+    with pytest.raises(HomeRefused, match="start it again with --seed 8 --trend 6, or choose"):
+        bind_home(tmp_path, market_identity(Settings(exchange="simulated", home=tmp_path)))
 
 
 def test_one_variable_lists_the_files(monkeypatch, files):
