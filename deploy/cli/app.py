@@ -44,6 +44,7 @@ from deploy.cli.console import (
 )
 from deploy.cli.drift import drift
 from deploy.cli.gateway import health, serve
+from deploy.cli.ideas import ideas
 from deploy.cli.loadtest import loadtest
 from deploy.cli.logs import logs
 from deploy.cli.mcp import mcp
@@ -318,6 +319,7 @@ app.command()(mcp)
 app.command()(mlflow)
 app.command()(get_experiment)
 app.command()(drift)
+app.command()(ideas)
 app.command()(performance)
 app.command()(replay)
 app.command()(trace)

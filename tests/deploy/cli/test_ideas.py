@@ -1,0 +1,41 @@
+"""``regimeflow ideas``: open ones and those that ended, as lines and JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.cli.tables.ideas import NONE
+from gateway.settings import GatewaySettings
+from tests.build import closed_idea, idea_event
+from tests.fakes.command_line import invoke
+from tests.fakes.gateway import served_gateway
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_ideas_are_listed_with_prices_state_and_what_they_came_to():
+    async with served_gateway(GatewaySettings()) as gateway:
+
+        async def ideas(*words):
+            return await invoke("ideas", *words, "--url", gateway.url)
+
+        none = await ideas()
+        gateway.bus.feed(idea_event(3, action="opened"), closed_idea(9, symbol="ETHUSDT"))
+        both, open_ = await ideas(), await ideas("--state", "open", "--json")
+        wrong = await ideas("--ticker", "doge-usd")
+
+    assert none.output.strip() == NONE
+    head, first, second = both.output.splitlines()
+    assert "expected after costs" in head
+    assert "BTCUSDT" in first
+    assert "  open  idea-BTCUSDT-3" in first
+    assert "target, net +0.37%" in second
+    assert [row["symbol"] for row in json.loads(open_.output)] == ["BTCUSDT"]
+    assert (wrong.exit_code, "DOGEUSDT is unknown" in wrong.output) == (1, True)
