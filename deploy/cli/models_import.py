@@ -61,6 +61,8 @@ def import_version(
     Its classes 0, 1, 2 are sell, neutral, buy. Its labels and regimes are those of the newest
     version of this home. It passes no gates; it serves once it is promoted.
     """
+    if not path.is_file():
+        raise fail(f"{path} is no file", 2)
     if not trust:
         raise fail(REFUSED, 2)
     length_ms = parse_running_ms(timeframe or load_settings().timeframe)

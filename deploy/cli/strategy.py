@@ -144,7 +144,7 @@ def effective_lines(config: dict[str, Any]) -> list[str]:
     from_ms = config["effective_from_ms"]
     if from_ms is None:
         return []
-    return [f"it counts from the bar that closes at {time_text(from_ms)} UTC"]
+    return [f"it counts from the bar that closes at {time_text(from_ms)} UTC, market time"]
 
 
 @app.command()
@@ -152,7 +152,7 @@ def configs(
     name: Name,
     *,
     as_of: Annotated[
-        str | None, typer.Option(help="As they stood then: ISO 8601 (UTC) or epoch ms.")
+        str | None, typer.Option(help="As they stood then, wall clock: ISO 8601 (UTC) or epoch ms.")
     ] = None,
     url: Url = None,
     as_json: Json = False,
@@ -181,6 +181,12 @@ def diff(
     """Show in which keys two versions of a strategy's config differ."""
     with next_steps():
         address = gateway_url(url)
+        listed = request_json(address, strategy_path(name, "configs"))["configs"]
+        known = [config["config_id"] for config in listed]
+        for each in (before, after):
+            if each not in known:
+                expected = ", ".join(known) or "none: `regimeflow strategy stage` stores one"
+                raise fail(f"{name} has no config {each!r}, expected one of {expected}")
         one, other = (
             request_json(address, strategy_path(name, "configs", each))["config_data"]
             for each in (before, after)

@@ -278,6 +278,8 @@ def _status_facts(status: Answer | None) -> Sequence[str]:
 def _life_facts(life: Answer | None) -> Sequence[str]:
     if life is None:
         return ()
+    if life["state"] == "waiting":
+        return ("not begun",)
     state = "up" if life["state"] == "running" else life["state"]
     since = f"{state} since {time_text(life['since_ms'])} UTC"
     if not life["restarts"]:

@@ -306,9 +306,11 @@ def _monitor_reasons(ctx: AppContext, symbols: list[dict[str, Any]]) -> Iterator
 
 
 def _symbol_reasons(timeframe: TimeframeState) -> Iterator[str]:
+    # While the past is being read the newest bar is old, and that is no fault.
+    filling = timeframe.model.state in {"filling", "waiting"}
     for row in timeframe.symbols:
         market = row["symbol"] if timeframe.base else f"{row['symbol']} {timeframe.timeframe}"
-        if row["stale"]:
+        if row["stale"] and not filling:
             yield f"{market} is {row['age_bars']:.1f} bars old"
         if row["features_complete_at_ms"] is not None:
             yield (

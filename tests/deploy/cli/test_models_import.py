@@ -36,12 +36,20 @@ def test_without_trust_no_file_is_opened(tmp_path):
     assert "say --trust" in refused.stderr
 
 
+def test_a_file_that_is_missing_is_named_before_anything_else(tmp_path):
+    missing = run(str(tmp_path / "nope.pkl"), "--trust")
+
+    assert (missing.exit_code, "nope.pkl is no file" in missing.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("content", ["[1, 2]", "{}", "[]", "no json"])
 def test_a_list_of_features_that_is_none_is_named(tmp_path, content):
     names = tmp_path / "features.json"
     names.write_text(content)
 
-    refused = run("model.pkl", "--trust", "--features", str(names))
+    path = tmp_path / "model.pkl"
+    path.touch()
+    refused = run(str(path), "--trust", "--features", str(names))
 
     assert refused.exit_code == 2
     assert f"--features {names}" in refused.stderr
@@ -53,6 +61,8 @@ def test_an_imported_model_is_announced_beside_the_newest_version(
 ):
     monkeypatch.setenv("REGIMEFLOW_HOME", str(tmp_path))
     monkeypatch.setenv("REGIMEFLOW_KAFKA_BOOTSTRAP_SERVERS", pipeline_topics)
+    path = tmp_path / "model.pkl"
+    path.touch()
     bases: list[str] = []
 
     def converted(_file, base, _models, _now):
@@ -60,13 +70,13 @@ def test_an_imported_model_is_announced_beside_the_newest_version(
         return IMPORTED
 
     monkeypatch.setattr(convert, "import_model", converted)
-    none = run("model.pkl", "--trust")
+    none = run(str(path), "--trust")
     publisher = Publisher(KafkaSettings(pipeline_topics), "training")
     publisher.publish(registered(model_version="older"))
     publisher.publish(registered(model_version="newest"))
     publisher.flush()
 
-    done = run("model.pkl", "--trust")
+    done = run(str(path), "--trust")
 
     assert (none.exit_code, done.exit_code) == (1, 0)
     assert "`regimeflow train` first" in none.stderr

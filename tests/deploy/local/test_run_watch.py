@@ -10,6 +10,7 @@ from deploy.local.run_watch import (
     RunWatch,
     phase_line,
     pipeline_phase,
+    process_lines,
     summary_lines,
 )
 
@@ -247,3 +248,9 @@ def test_timeframes_that_share_the_view_are_counted_each():
         "the newest 5000 bars of 1m, 12 bars of 15m and 43 signals share the view"
     )
     assert watch.view_text(both) in pipeline_phase(RunView(both)).text
+
+
+def test_a_process_that_has_not_begun_has_no_time_of_its_start():
+    waiting = {"state": "waiting", "since_ms": 0, "restarts": 0}
+
+    assert process_lines({}, {"market": waiting}) == ["market     not begun"]
