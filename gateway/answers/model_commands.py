@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from gateway.answers import commands
 from gateway.answers.commands import Caller, ReasonedBody
+from gateway.answers.ended_challenge import ended_challenge
 from gateway.answers.model_versions import VersionView, entity
 from gateway.context import AppContext
 from gateway.envelope import plain
@@ -60,9 +61,6 @@ MOVES: dict[VersionStage, ModelAction] = {
     "Production": "promote",
     "Archived": "archive",
 }
-
-ENDING = ("stage", "promote", "archive", "rollback")  # of a champion or challenger: its challenge
-ENDED_WITHIN_S = 1.0  # both are of one transaction; a version that is in no challenge ends none
 
 
 class ModelBody(ReasonedBody):
@@ -265,22 +263,8 @@ async def answer(
     outcome = await decide(caller, line, action, body, asked, derive=derive)
     if isinstance(outcome, Response):
         return outcome
-    ended = await _ended_challenge(caller.ctx, before, action, outcome)
+    ended = await ended_challenge(caller.ctx, before, action, outcome)
     return plain(view(caller.ctx, line, outcome) | {"challenge": ended})
-
-
-async def _ended_challenge(
-    ctx: AppContext, challenge_id: str | None, action: ModelAction, outcome: CommandOutcome
-) -> str | None:
-    """Return in words which challenge a move has ended; the one named was active before it."""
-    moved = action in ENDING and outcome.status == "accepted" and not outcome.dry_run
-    if not moved:
-        return None
-    views = ctx.views.challenges
-    if challenge_id is not None:
-        await views.wait_for(outcome.command_id, ENDED_WITHIN_S)
-    ended = views.ended_by(outcome.command_id)  # also where the command is known by its key
-    return None if ended is None else f"{ended.challenge_id} is {ended.status}: {ended.reason}"
 
 
 async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:
