@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from gateway.views.read_model import ReadModel
+from schemas.timeframes import timeframe_name
 
 ModelStage = Literal["filling", "waiting", "training", "failed", "serving"]
 
@@ -62,4 +63,8 @@ def _absence(views: ReadModel, timeframe_ms: int) -> tuple[ModelStage, str]:
         return "failed", f"the training of the first one failed: {step.note}"
     if step.stage == "done":
         return "waiting", "the first one is trained and about to serve"
+    newest = next(reversed(views.models.training.values()))
+    if newest is not step and newest.stage not in {"done", "failed"}:  # one is trained at a time
+        other = timeframe_name(newest.timeframe_ms or views.base_ms)
+        return "waiting", f"the training of the first one goes on after that of {other}"
     return "training", "the first one is being trained"

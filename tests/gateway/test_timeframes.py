@@ -278,6 +278,17 @@ async def test_higher_timeframes_on_the_way_to_their_first_model_are_pending_and
         assert {row["timeframe_ms"] for row in each["symbols"]} == {each["timeframe_ms"]}
 
 
+async def test_a_first_training_that_waits_for_another_is_not_said_to_run(several):
+    several.bus.feed(progress(QUARTER_MS, "folds"), progress(MINUTE_MS, "dataset"))
+
+    pending = (await several.get("/health"))["pending"]
+    several.bus.feed(progress(MINUTE_MS, "done"))
+    after = (await several.get("/health"))["pending"]
+
+    assert pending[0].endswith("the training of the first one goes on after that of 1m")
+    assert after[0].endswith("the first one is being trained")
+
+
 async def test_a_higher_timeframe_whose_first_training_failed_is_a_reason(several):
     several.bus.feed(progress(HOUR_MS, "failed", "too few bars"))
 
