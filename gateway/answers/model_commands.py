@@ -29,7 +29,6 @@ from schemas.bounds import MAX_COUNT, Count, Number
 from schemas.challenges import ChallengeId
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigCommand, StrategyName
-from schemas.policies import RegistrationPolicy
 from schemas.timeframes import timeframe_name
 from schemas.versions import (
     DeploymentChanged,
@@ -288,16 +287,6 @@ async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:
         return {"replaces": challenge.champion}
 
     return await answer(caller, line, "promote", body, asked, derive=won)
-
-
-def registration_policy(
-    ctx: AppContext, name: str, at_ms: int
-) -> tuple[str | None, RegistrationPolicy]:
-    """Return what the config ACTIVE at a wall time asks of a model, and its id; else defaults."""
-    active = ctx.views.configs.active(name, at_ms)
-    if active is None:
-        return None, RegistrationPolicy()
-    return active.config_id, ctx.views.configs.parsed(active).gates.registration
 
 
 def view(ctx: AppContext, line: Line, outcome: CommandOutcome) -> dict[str, Any]:

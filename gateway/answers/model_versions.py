@@ -8,13 +8,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from gateway.answers.training_budget import RetrainingView
+from gateway.context import AppContext
 from gateway.envelope import iso
 from gateway.views.versions import VersionLine
 from schemas.certificates import ModelCertificate
 from schemas.diagnostics import ConfidenceBin, ModelEquity
 from schemas.gates import ForecastScore, GateReport, Holdout, ModelComparison, holds
 from schemas.models import ModelMetrics, ModelRegistered
-from schemas.policies import REGISTRATION, GatesUsed
+from schemas.policies import REGISTRATION, GatesUsed, RegistrationPolicy
 from schemas.specialists import ModelSelection
 from schemas.timeframes import timeframe_name
 from schemas.versions import DeploymentChanged, ModelStageChanged, ModelVersion, VersionStage
@@ -193,6 +194,16 @@ def deployment_entity(line: VersionLine, change: DeploymentChanged) -> dict[str,
         "effective_from": iso(change.event_time_ms),
         "reason": change.reason,
     }
+
+
+def registration_policy(
+    ctx: AppContext, name: str, at_ms: int
+) -> tuple[str | None, RegistrationPolicy]:
+    """Return what the config ACTIVE at a wall time asks of a model, and its id; else defaults."""
+    active = ctx.views.configs.active(name, at_ms)
+    if active is None:
+        return None, RegistrationPolicy()
+    return active.config_id, ctx.views.configs.parsed(active).gates.registration
 
 
 def judge(model: ModelRegistered, wanted: Mapping[str, float]) -> list[dict[str, Any]]:

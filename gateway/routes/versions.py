@@ -227,7 +227,7 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
     asked = {"version": trained.model_version}
     known = caller.known(model_commands.about(line, "register", body, asked))
     at_ms = caller.ctx.wall_ms() if known is None else known.event_time_ms
-    config_id, policy = model_commands.registration_policy(caller.ctx, name, at_ms)
+    config_id, policy = model_versions.registration_policy(caller.ctx, name, at_ms)
     rows = model_versions.judge(
         trained.model, policy.model_dump() | dict[Any, float](body.thresholds)
     )
