@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from schemas.ideas import IdeaEvent
+from tests.browser import scenes
+from tests.build import idea_event
 from tests.fakes.command_processor import CommandProcessor
 
 pytestmark = pytest.mark.browser
@@ -68,3 +70,17 @@ def test_a_trade_is_noted_on_an_idea_and_the_results_set_both_side_by_side(
     expect(table.get_by_role("row")).to_have_count(4)
     page.get_by_role("button", name="Regime").click()
     expect(page.get_by_role("region", name="By group", exact=True)).to_contain_text(ended.regime)
+
+
+def test_ideas_of_other_timeframes_are_counted_and_a_click_away(new_stage, new_page, market):
+    there = idea_event(minute=119, idea_id="other-1", timeframe_ms=scenes.QUARTER_MS)
+    watched = new_page(new_stage([*scenes.several(market.past), there]), "#/now")
+    panel = watched.page.get_by_role("region", name="Open ideas")
+    expect(panel).to_contain_text(re.compile(r"\d open at 1m, 1 at 15m"))
+
+    panel.get_by_role("link", name="1 at 15m").click()
+
+    expect(panel).to_contain_text("1 open at 15m")
+    expect(panel.get_by_role("article")).to_have_count(1)
+    expect(watched.page).to_have_url(re.compile(r"\?tf=15m#/now$"))
+    assert watched.errors == []

@@ -5,7 +5,7 @@ import type { ComponentType } from 'react'
 import type { IdeaList, SuppressedList } from '../contract'
 import { rescope, useAddress, useSymbol } from '../lib/address'
 import { NOW, partsBelow } from '../lib/route'
-import { type Timeframe, timeframeKeys } from '../lib/timeframe'
+import { timeframeKeys } from '../lib/timeframe'
 import { useAnswer } from '../lib/useAnswer'
 import { GatewayAway } from '../live/GatewayAway'
 import { HealthBanner } from '../live/HealthBanner'
@@ -27,7 +27,8 @@ import { OpenIdeas } from './OpenIdeas'
 import { Suppressed } from './Suppressed'
 
 const EVERY_MS = 3_000
-const CLOSED = 12
+const OPEN = '500'
+const CLOSED = '12'
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -41,11 +42,13 @@ export function NowPage({ Frame }: Props) {
   const health = useLive((state) => state.health)
   const outage = useLive((state) => state.outage)
   const isReady = health !== null && health.status !== 'starting'
-  const query = isReady ? queryOf(symbol, timeframe) : null
-  const path = (route: string) => (query === null ? null : `/api/ideas${route}${query}`)
-  const open = useAnswer<IdeaList>(path('?state=open&limit=100&'), EVERY_MS)
-  const closed = useAnswer<IdeaList>(path(`?state=closed&limit=${CLOSED}&`), EVERY_MS)
-  const suppressed = useAnswer<SuppressedList>(path('/suppressed?'), EVERY_MS)
+  const path = (route: string, query: Record<string, string | null>) =>
+    isReady && timeframe !== null ? `/api/ideas${route}?${queryOf({ ...query, ticker: symbol })}` : null
+  const at = { timeframe: timeframe?.name ?? null }
+  // Those of other timeframes are counted: the better ones may be there.
+  const open = useAnswer<IdeaList>(path('', { state: 'open', limit: OPEN }), EVERY_MS)
+  const closed = useAnswer<IdeaList>(path('', { state: 'closed', limit: CLOSED, ...at }), EVERY_MS)
+  const suppressed = useAnswer<SuppressedList>(path('/suppressed', at), EVERY_MS)
   return (
     <Frame
       skipLink={<SkipLink to="now">Skip to the ideas</SkipLink>}
@@ -96,9 +99,8 @@ export function NowPage({ Frame }: Props) {
   )
 }
 
-function queryOf(symbol: string | null, timeframe: Timeframe | null): string | null {
-  if (timeframe === null) return null
-  const query = new URLSearchParams({ timeframe: timeframe.name })
-  if (symbol !== null) query.set('ticker', symbol)
-  return query.toString()
+/** What narrows a question; null does not. */
+function queryOf(narrowing: Record<string, string | null>): string {
+  const named = Object.entries(narrowing).filter((each): each is [string, string] => each[1] !== null)
+  return new URLSearchParams(named).toString()
 }

@@ -1,13 +1,17 @@
 // Ideas that run, the highest rank first; without one, why that is right.
 
+import { Fragment } from 'react'
+
 import type { IdeaItem, IdeaList, SuppressedList } from '../contract'
 import { push } from '../lib/address'
 import { classes } from '../lib/classes'
 import { percent, priceText, signedPercent, stampText } from '../lib/format'
 import { GLOSSARY } from '../lib/glossary'
-import { linkToIdea, linkToJournalForm } from '../lib/route'
+import { linkToIdea, linkToJournalForm, NOW } from '../lib/route'
 import type { Answer } from '../lib/useAnswer'
 import { useLive } from '../live/LiveStore'
+import { ScopeLink } from '../live/ScopeLink'
+import { useTimeframes } from '../live/timeframes'
 import { Button } from '../ui/Button'
 import { Definition } from '../ui/Definition'
 import { DirectionMark } from '../ui/DirectionMark'
@@ -22,30 +26,55 @@ import styles from './OpenIdeas.module.css'
 import { openReturn } from './words'
 
 interface Props {
+  /** Of every timeframe: the shown one's are listed, the others' counted. */
   answer: Answer<IdeaList>
   suppressed: SuppressedList | null
   shownId: string | null
 }
 
 export function OpenIdeas({ answer: { data, error, reload }, suppressed, shownId }: Props) {
+  const { shown } = useTimeframes()
+  const ideas = data?.ideas.filter(({ timeframe }) => timeframe === shown?.name) ?? []
   return (
     <PlainPanel aria-label="Open ideas">
       <PanelHead>
         <h2>
           Ideas <Definition of="Idea" sentences={GLOSSARY.Idea} />
         </h2>
-        {data !== null && <span className={text.aside}>{data.ideas.length} open</span>}
+        {data !== null && (
+          <span className={text.aside}>
+            {ideas.length} open{shown === null ? '' : ` at ${shown.name}`}
+            <OpenElsewhere ideas={data.ideas} />
+          </span>
+        )}
       </PanelHead>
       {error !== null && <Failure error={error} onRetry={reload} />}
       {data === null && error === null && <Skeleton rows={4} label="Ideas are being read" />}
-      {data?.ideas.length === 0 && <NothingToDo suppressed={suppressed} />}
+      {data !== null && ideas.length === 0 && <NothingToDo suppressed={suppressed} />}
       <div id="versions" className={styles.ideas}>
-        {data?.ideas.map((idea) => (
+        {ideas.map((idea) => (
           <OpenIdea key={idea.idea_id} idea={idea} isShown={idea.idea_id === shownId} />
         ))}
       </div>
     </PlainPanel>
   )
+}
+
+/** How many run at the other timeframes, each a link that turns to it. */
+function OpenElsewhere({ ideas }: { ideas: readonly IdeaItem[] }) {
+  const { all, shown } = useTimeframes()
+  return all
+    .filter(({ name }) => name !== shown?.name)
+    .map((other) => ({ other, count: ideas.filter(({ timeframe }) => timeframe === other.name).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ other, count }) => (
+      <Fragment key={other.name}>
+        ,{' '}
+        <ScopeLink to={NOW} scope={{ timeframe: other }}>
+          {count} at {other.name}
+        </ScopeLink>
+      </Fragment>
+    ))
 }
 
 function NothingToDo({ suppressed }: { suppressed: SuppressedList | null }) {
