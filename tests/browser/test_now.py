@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from schemas.ideas import IdeaEvent
+from schemas.market import Bar
+from schemas.signals import Signal
 from tests.browser import scenes
 from tests.build import idea_event
 from tests.fakes.command_processor import CommandProcessor
@@ -84,3 +86,24 @@ def test_ideas_of_other_timeframes_are_counted_and_a_click_away(new_stage, new_p
     expect(panel.get_by_role("article")).to_have_count(1)
     expect(watched.page).to_have_url(re.compile(r"\?tf=15m#/now$"))
     assert watched.errors == []
+
+
+def test_a_card_tells_its_return_after_costs_and_how_often_those_like_it_were_right(
+    stage, new_page, market
+):
+    best = max(
+        (idea for idea in newest_ideas(market.past) if idea.action == "opened"),
+        key=lambda idea: idea.rank or 0.0,
+    )
+    prices = {record.symbol: record.close for record in market.past if isinstance(record, Bar)}
+    [signal] = [r for r in market.past if isinstance(r, Signal) and r.signal_id == best.signal_id]
+    gross = (prices[best.symbol] / best.entry_price - 1.0) * (1 if best.side == "buy" else -1)
+    net = gross - signal.round_trip_cost
+
+    card = new_page(stage, "#/now").page.get_by_role("article", name=f"{best.symbol} 1m")
+
+    expect(card).to_contain_text(f"{abs(net):.2%} after costs, before funding")
+    expect(card).to_contain_text("Expected after costs")
+    expect(card).to_contain_text(
+        re.compile(r"Ideas like it\s*(right \d+ of \d+ times|too few yet)")
+    )

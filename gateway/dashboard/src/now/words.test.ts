@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { IdeaItem } from '../contract'
-import { endText, openReturn } from './words'
+import { endText, openReturn, rightText } from './words'
 
 test('what an idea has made is told its way, and not before it was entered', () => {
   expect(openReturn({ side: 'buy', entry_price: 100 }, 102)).toBeCloseTo(0.02)
@@ -13,4 +13,11 @@ test('what an idea has made is told its way, and not before it was entered', () 
 test('an idea without an end runs', () => {
   expect(endText({ exit_reason: null } as IdeaItem)).toBe('it runs')
   expect(endText({ exit_reason: 'target' } as IdeaItem)).toBe('at its target')
+})
+
+test('how often ideas of a kind were right is said with its bounds, and not of none', () => {
+  const some = { trades: 20, wins: 12, hit_rate_low: 0.4, hit_rate_high: 0.777 }
+  expect(rightText(some)).toEqual({ value: 'right 12 of 20 times', note: '40% to 78%' })
+  expect(rightText({ ...some, hit_rate_low: null }).note).toBe('too few yet for bounds')
+  expect(rightText({ ...some, trades: 0 })).toEqual({ value: 'too few yet' })
 })

@@ -1,6 +1,7 @@
 // Why a signal opened no idea, and how an idea ended, for people.
 
-import type { IdeaItem, SuppressedItem } from '../contract'
+import type { IdeaDetail, IdeaItem, SuppressedItem } from '../contract'
+import { countText, percent } from '../lib/format'
 
 export const REASONS: Record<SuppressedItem['reason'], string> = {
   neutral: 'no direction',
@@ -29,4 +30,12 @@ export function openReturn(idea: Pick<IdeaItem, 'side' | 'entry_price'>, price: 
   if (idea.entry_price === null || price === null) return null
   const change = price / idea.entry_price - 1
   return idea.side === 'buy' ? change : -change
+}
+
+/** How often ideas of a kind were right: the share that earned more than 0 after costs. */
+export function rightText(similar: Pick<IdeaDetail['similar'], 'trades' | 'wins' | 'hit_rate_low' | 'hit_rate_high'>) {
+  const { trades, wins, hit_rate_low: low, hit_rate_high: high } = similar
+  if (trades === 0) return { value: 'too few yet' }
+  const value = `right ${countText(wins)} of ${countText(trades)} times`
+  return { value, note: low === null ? 'too few yet for bounds' : `${percent(low)} to ${percent(high)}` }
 }
