@@ -1,9 +1,10 @@
 // One idea: what it was decided on, where it stands, and what those like it came to.
 
-import type { IdeaDetail as Detail } from '../contract'
+import type { IdeaDetail as Detail, SignalDetail } from '../contract'
 import { countText, percent, priceText, ratioText, signedPercent, stampText } from '../lib/format'
 import { linkToSignal } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
+import { sentenceOf } from '../live/reasons'
 import { DirectionMark } from '../ui/DirectionMark'
 import { Fact, Facts } from '../ui/Facts'
 import { Failure } from '../ui/Failure'
@@ -33,6 +34,8 @@ export function IdeaDetail({ ideaId }: { ideaId: string }) {
 
 function Idea({ idea }: { idea: Detail }) {
   const { low, mean, high } = idea.expected_net_return
+  // How usual its values are is told with the signal alone, while that is held.
+  const signal = useAnswer<SignalDetail>(idea.signal && `/api/signals/${encodeURIComponent(idea.signal_id)}`)
   return (
     <>
       <p className={text.eyebrow}>
@@ -41,7 +44,9 @@ function Idea({ idea }: { idea: Detail }) {
       <h2>
         {idea.symbol} <DirectionMark direction={idea.side} />
       </h2>
-      {idea.explanation !== null && <p className={text.lead}>{idea.explanation.sentence}</p>}
+      {idea.explanation !== null && (
+        <p className={text.lead}>{sentenceOf(idea.explanation, signal.data?.ranks ?? {})}</p>
+      )}
       <Facts>
         <Fact name="Signal">
           <a href={linkToSignal(idea.signal_id)}>grade {idea.grade}</a>, {percent(idea.confidence)} sure, in a{' '}

@@ -14,7 +14,7 @@ import { Skeleton } from '../ui/Skeleton'
 import text from '../ui/text.module.css'
 import styles from './Drivers.module.css'
 import { wordsOf } from '../live/featureWords'
-import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
+import { comparedText, rankText, type Ranks, sentenceOf, stateText } from '../live/reasons'
 
 export function Drivers({ signal }: { signal: SignalItem }) {
   const state = useLive(({ explanations }) => explanations.get(signal.signal_id))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Driver, Explanation, FeatureRank } from '../contract'
-import { isPointer, wordsOf } from '../live/featureWords'
+import { isPointer, wordsOf } from './featureWords'
 import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
 
 const driver = (feature: string, value: number | null = 1) => ({ feature, value }) as Driver
@@ -12,8 +12,8 @@ test.each([
   [0.001, 'is low', 'bottom 1%'],
   [0.05, 'is low', 'bottom 5%'],
   [0.2, 'is low', 'bottom 20%'],
-  [0.21, 'is usual', ''],
-  [0.76, 'is usual', ''],
+  [0.21, 'is 1.00', ''], // being usual is no reason
+  [0.76, 'is 1.00', ''],
   [0.8, 'is high', 'top 20%'],
   [0.97, 'is high', 'top 3%'],
   [1, 'is high', 'top 1%'],

@@ -3,22 +3,21 @@
 import type { Driver, Explanation, FeatureRank } from '../contract'
 import { daysText, percent, valueText } from '../lib/format'
 import { WORD } from '../lib/signal'
-import { isPointer, isRegime, wordsOf } from '../live/featureWords'
+import { isPointer, isRegime, wordsOf } from './featureWords'
 
 export type Ranks = Readonly<Record<string, FeatureRank>>
 
 const LOW = 0.2
 const HIGH = 0.8
 
-/** `is low`, `points up`, `is 98%`; the number itself where it is not known how usual it is. */
+/** `is low`, `points up`, `is 98%`; the number itself of a usual value, and where it is not known how usual it is. */
 export function stateText({ feature, value }: Driver, ranks: Ranks): string {
   if (value === null) return 'is unknown'
   if (isPointer(feature)) return value > 0 ? 'points up' : value < 0 ? 'points down' : 'points nowhere'
   if (isRegime(feature)) return `is ${percent(value)}`
   const rank = ranks[feature]
-  if (rank === undefined) return `is ${valueText(value)}`
-  if (rank.share_below <= LOW) return 'is low'
-  return rank.share_below >= HIGH ? 'is high' : 'is usual'
+  if (rank !== undefined && rank.share_below <= LOW) return 'is low'
+  return rank !== undefined && rank.share_below >= HIGH ? 'is high' : `is ${valueText(value)}`
 }
 
 /** `bottom 5%`; empty of a usual value, and where it is not known. */
