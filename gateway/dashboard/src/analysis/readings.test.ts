@@ -11,7 +11,7 @@ test('readings are counted by what they say, and what says nothing is not counte
 test('the agreement of timeframes is said in words', () => {
   const votes = { '1m': 'bullish', '15m': 'bullish', '1h': 'bullish' } as const
 
-  expect(agreementText({ score: 1, votes })).toBe('All 3 are bullish')
+  expect(agreementText({ score: 1, votes })).toBe('Indicators of all 3 timeframes are bullish')
   expect(agreementText({ score: 1 / 3, votes: { ...votes, '1h': 'bearish' } })).toBe('2 bullish, 1 bearish')
   expect(agreementText({ score: null, votes: { '1m': 'neutral', '1h': null } })).toBe('One timeframe only, neutral')
   expect(agreementText({ score: null, votes: { '1m': null } })).toBe('No timeframe votes')

@@ -28,7 +28,9 @@ export function familyText({ indicators }: FamilyReading): string {
 export function agreementText({ score, votes }: Pick<TimeframeAgreement, 'score' | 'votes'>): string {
   const known = Object.values(votes).filter((vote) => vote !== null)
   if (score === null) return known.length === 0 ? 'No timeframe votes' : `One timeframe only, ${known.join()}`
-  return known.every((vote) => vote === known[0]) ? `All ${known.length} are ${known[0]}` : tallyText(known)
+  return known.every((vote) => vote === known[0])
+    ? `Indicators of all ${known.length} timeframes are ${known[0]}`
+    : tallyText(known)
 }
 
 export function signedScore(score: number | null): string {
