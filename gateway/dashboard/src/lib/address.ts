@@ -1,5 +1,6 @@
 // Where the page is: address and entry of the history as one value, so that its parts never disagree.
 
+import { canonical } from './route'
 import { type ScopeChange, searchAfter, type Span, spanOf, symbolOf } from './scope'
 import { createStore, useStore } from './store'
 import { timeframeOf } from './timeframe'
@@ -17,6 +18,8 @@ const address = createStore<Address>({ ...current(), entry: null })
 for (const event of ['popstate', 'hashchange']) addEventListener(event, () => address.set(current()))
 
 function current(): Address {
+  const hash = canonical(location.hash)
+  if (hash !== location.hash) history.replaceState(history.state, '', location.pathname + location.search + hash)
   return { search: location.search, hash: location.hash, entry: history.state }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { linkToSignal, pageOf, partsBelow, placeBelow, SETTINGS, signalOf } from './route'
+import { canonical, linkToSignal, pageOf, partsBelow, placeBelow, SETTINGS, signalOf } from './route'
 
 test('an address names a page or a signal; without either it is that of the moment', () => {
   for (const none of ['', '#', '#/']) expect(pageOf(none)).toBe('now')
@@ -28,4 +28,10 @@ test('any names come back from the place below a page', () => {
     expect(partsBelow(SETTINGS, placeBelow(SETTINGS, ...names))).toEqual(names)
   expect(partsBelow(SETTINGS, '#/settings/100%//')).toEqual(['100%'])
   expect(partsBelow(SETTINGS, '#/operator/x')).toEqual([])
+})
+
+test('the journal is found under its own name as well', () => {
+  expect(canonical('#/journal')).toBe('#/performance/journal')
+  expect(canonical('#/journal/new/idea/i1')).toBe('#/performance/journal/new/idea/i1')
+  for (const other of ['#/journals', '#/performance/journal', '#journal', '']) expect(canonical(other)).toBe(other)
 })

@@ -24,6 +24,11 @@ const PLACES: readonly (readonly [Page, string])[] = [
   ['operator', OPERATOR],
 ]
 
+/** An address as its page is called: the journal is a part of what was earned. */
+export function canonical(hash: string): string {
+  return hash.replace(/^#\/journal(?=\/|$)/, `${PERFORMANCE}/journal`)
+}
+
 export function pageOf(hash: string): Page {
   if (['', '#', '#/'].includes(hash)) return 'now'
   return PLACES.find(([, place]) => hash.startsWith(place))?.[0] ?? 'signals'
