@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deploy.cli.config_commands import outcome_lines
-from deploy.cli.tables.cells import number
+from deploy.cli.tables.cells import amount, counted, number
 from deploy.time_text import time_text
 
 COUNTS = {"trades": "finished", "open": "open", "skipped": "skipped", "missed": "missed"}
@@ -19,7 +19,7 @@ def trade_line(row: dict[str, Any]) -> str:
     prices = " -> ".join(trade[name] or "?" for name in ("entry", "exit"))
     earned = ""
     if result is not None:
-        money = "" if result["profit"] is None else f", {result['profit']}"
+        money = "" if result["profit"] is None else f", {amount(result['profit'])}"
         earned = f"  net {result['net_return']:+.2%}{money}"
     size = "" if trade["quantity"] is None else f" x {trade['quantity']}"
     grade = f"  grade {row['grade']}" if row["grade"] else ""
@@ -78,7 +78,7 @@ def summary_lines(figures: dict[str, Any]) -> list[str]:
             f"{number(figures['expected'], '{:+.3%}', 'of none')}"
         ),
         (
-            f"profit {figures['profit'] or 'unknown'} of {figures['profit_trades']} with a "
+            f"profit {amount(figures['profit'])} of {figures['profit_trades']} with a "
             f"quantity, profit factor {factor}"
         ),
         (
@@ -88,8 +88,8 @@ def summary_lines(figures: dict[str, Any]) -> list[str]:
     ]
     if figures["expectancy_low"] is None:
         lines.append(
-            f"exits on {figures['days']} days: an interval needs ten whole days of them, and one "
-            "on a later day"
+            f"exits on {counted(figures['days'], 'day')}: an interval needs ten whole days "
+            "of them, and one on a later day"
         )
     if figures["fees_assumed"]:
         lines.append(f"fees of {figures['fees_assumed']} were not said: a taker's are assumed")

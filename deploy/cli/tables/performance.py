@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.cli.tables.cells import number
+from deploy.cli.tables.cells import counted, number
 from deploy.time_text import time_text
 
 KINDS = ("ideas", "journal", "calls")
@@ -87,14 +87,14 @@ def _decision_lines(report: Figures) -> Iterator[str]:
     followed = report["followed"]
     if followed["trades"]:
         yield (
-            f"you followed {followed['trades']} ideas: {followed['own_return']:+.3%} a trade, "
-            f"they {followed['idea_return']:+.3%}, so you added "
-            f"{_bounded(followed, 'difference', '+.3%')}"
+            f"you followed {counted(followed['trades'], 'idea')}: "
+            f"{followed['own_return']:+.3%} a trade, they {followed['idea_return']:+.3%}, "
+            f"so you added {_bounded(followed, 'difference', '+.3%')}"
         )
     for action in ("skipped", "missed"):
         let_pass = report[action]
         if let_pass["ideas"]:
             yield (
-                f"you {action} {let_pass['ideas']}: {let_pass['winners']} winners, "
-                f"{let_pass['losers']} losers, {let_pass['net_return']:+.3%} each"
+                f"you {action} {let_pass['ideas']}: {counted(let_pass['winners'], 'winner')}, "
+                f"{counted(let_pass['losers'], 'loser')}, {let_pass['net_return']:+.3%} each"
             )

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+from deploy.cli.tables.cells import counted
+
 KeyPath = tuple[str, ...]
 
 
@@ -25,7 +27,7 @@ def strategy_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     width = max(len(row["name"]) for row in rows)
     return [
         f"{row['name']:<{width}}  {row['active'] or 'none ACTIVE':<14}  "
-        f"{row['versions']} version{'' if row['versions'] == 1 else 's'}"
+        f"{counted(row['versions'], 'version')}"
         for row in rows
     ]
 

@@ -53,8 +53,8 @@ async def test_the_daily_report_and_the_groups_are_shown():
     lines = report.output.splitlines()
     assert lines[2].split()[:4] == ["ideas", "2", "50%", "(3%"]
     assert [line.split()[0] for line in lines[2:5]] == ["ideas", "journal", "calls"]
-    assert "you followed 1 ideas: +1.500% a trade, they +2.000%, so you added -0.500%" in lines
-    assert "you skipped 1: 0 winners, 1 losers, -1.000% each" in lines
+    assert "you followed 1 idea: +1.500% a trade, they +2.000%, so you added -0.500%" in lines
+    assert "you skipped 1: 0 winners, 1 loser, -1.000% each" in lines
     assert "B ideas" in groups.output
     assert [row["group"] for row in json.loads(document.output)["groups"]] == ["bear"]
     with_r = next(line for line in bounded.output.splitlines() if line.startswith("ideas "))

@@ -4,10 +4,12 @@ import {
   ageText,
   barsText,
   closeText,
+  countedText,
   durationText,
   percent,
   priceDigits,
   priceText,
+  profitText,
   ratioText,
   signedPercent,
   sizeText,
@@ -74,4 +76,13 @@ test('spans of time take the unit that is read best', () => {
   expect(durationText(999)).toBe('999 ms')
   expect(durationText(1_500)).toBe('1.5 s')
   expect(durationText(120_000)).toBe('2 min')
+})
+
+test('one thing is no plural', () => {
+  expect([0, 1, 2_000].map((count) => countedText(count, 'day'))).toEqual(['0 days', '1 day', '2,000 days'])
+})
+
+test('an exact amount is told without the zeros at its end', () => {
+  const told = ['-0.05000000', '5.000', '100', '12.50', '1.5E-10', null].map(profitText)
+  expect(told).toEqual(['−0.05', '5', '100', '12.5', '1.5E-10', '–'])
 })

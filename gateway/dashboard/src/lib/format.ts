@@ -63,6 +63,17 @@ export function countText(count: number): string {
   return count.toLocaleString('en-US')
 }
 
+/** `1 day`, `2 days`. */
+export function countedText(count: number, word: string): string {
+  return `${countText(count)} ${word}${count === 1 ? '' : 's'}`
+}
+
+/** An exact amount without the zeros at its end; it may have more digits than a number holds. */
+export function profitText(amount: string | null): string {
+  if (amount === null) return UNKNOWN
+  return amount.replace(/^(-?\d+(?:\.\d*[1-9])?)\.?0*$/, '$1').replace(/^-/, '−')
+}
+
 const CLOCK = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
   hour: '2-digit',
@@ -93,7 +104,7 @@ export function stampText(ms: number): string {
 export function ageText(bars: number): string {
   const whole = Math.floor(bars)
   if (whole < 1) return 'now'
-  return whole < 1_000 ? `${whole} bar${whole === 1 ? '' : 's'}` : `${(whole / 1_000).toFixed(1)}k bars`
+  return whole < 1_000 ? countedText(whole, 'bar') : `${(whole / 1_000).toFixed(1)}k bars`
 }
 
 export function barsText(bars: number): string {

@@ -1,7 +1,7 @@
 // What the human made of the ideas: those followed, and those that were let pass.
 
 import type { PerformanceSummary } from '../contract'
-import { countText, signedPercent } from '../lib/format'
+import { countedText, countText, signedPercent } from '../lib/format'
 import { GLOSSARY } from '../lib/glossary'
 import { Definition } from '../ui/Definition'
 import { Fact, Facts } from '../ui/Facts'
@@ -39,5 +39,5 @@ export function Human({ summary: { followed, skipped, missed } }: { summary: Per
 
 function passedText({ ideas, winners, losers, net_return: net }: PerformanceSummary['skipped']): string {
   if (ideas === 0) return 'none'
-  return `${countText(winners)} winners, ${countText(losers)} losers, ${signedPercent(net)} each`
+  return `${countedText(winners, 'winner')}, ${countedText(losers, 'loser')}, ${signedPercent(net)} each`
 }

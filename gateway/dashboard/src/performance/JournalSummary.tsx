@@ -2,7 +2,7 @@
 
 import type { TradePerformance } from '../contract'
 import { useDenial } from '../lib/access'
-import { countText, daysText, percent, priceText, ratioText, signedPercent } from '../lib/format'
+import { countedText, countText, daysText, percent, profitText, ratioText, signedPercent } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
@@ -59,7 +59,7 @@ function Figures({ figures: f }: { figures: TradePerformance }) {
   return (
     <>
       <ItemFacts>
-        <ItemFact name="Finished" value={countText(f.trades)} note={`on ${countText(f.days)} days`} />
+        <ItemFact name="Finished" value={countText(f.trades)} note={`on ${countedText(f.days, 'day')}`} />
         <ItemFact name="Open" value={countText(f.open)} />
         <ItemFact name="Let pass" value={passed} />
         <ItemFact name="Won" value={percent(f.hit_rate)} note={between(percent, f.hit_rate_low, f.hit_rate_high)} />
@@ -78,13 +78,14 @@ function Figures({ figures: f }: { figures: TradePerformance }) {
         <ItemFact name="Held for" value={f.average_hold_ms === null ? '–' : daysText(f.average_hold_ms)} note="mean" />
         <ItemFact
           name="Profit"
-          value={priceText(f.profit === null ? null : Number(f.profit))}
+          value={profitText(f.profit)}
           note={`of the ${countText(f.profit_trades)} with a quantity`}
         />
       </ItemFacts>
       <p className={text.footNote}>
         You chose these trades: the figures say how that went, not what a model is worth. Bounds are of 95 %.
-        {f.fees_assumed > 0 && ` Of ${countText(f.fees_assumed)} trades the fees were not said: a taker's are assumed.`}
+        {f.fees_assumed > 0 &&
+          ` Of ${countedText(f.fees_assumed, 'trade')} the fees were not said: a taker's are assumed.`}
       </p>
     </>
   )

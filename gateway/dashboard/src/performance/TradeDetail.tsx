@@ -3,7 +3,7 @@
 import type { JournalEntry, JournalTrade, TradeDetails } from '../contract'
 import { useDenial } from '../lib/access'
 import { push } from '../lib/address'
-import { signedPercent, stampText, timeframeText } from '../lib/format'
+import { profitText, signedPercent, stampText, timeframeText } from '../lib/format'
 import { linkToSignal } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
@@ -80,7 +80,7 @@ function Facts({ trade: { trade, result } }: { trade: TradeDetails }) {
         <>
           <ItemFact name="Net return" value={signedPercent(result.net_return)} />
           <ItemFact name="Before costs" value={signedPercent(result.gross_return)} />
-          <ItemFact name="Profit" value={result.profit ?? '–'} />
+          <ItemFact name="Profit" value={profitText(result.profit)} />
         </>
       )}
     </ItemFacts>
