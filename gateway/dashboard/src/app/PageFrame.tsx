@@ -43,7 +43,7 @@ export function PageFrame({ page, symbol, className, skipLink, keys, help, foote
     ...(page !== 'research' ? [{ keys: ['s'], meaning: 'State of the system', act: () => setSheet('system') }] : []),
     { keys: ['t'], meaning: 'Dark or light', act: toggleTheme },
     { keys: ['?'], meaning: 'This help', act: () => setSheet('help') },
-    { keys: ['Ctrl+k'], meaning: 'Any page, market or command', act: () => setSheet('palette'), always: true },
+    { keys: ['Ctrl+k'], meaning: 'Any page, market, idea or command', act: () => setSheet('palette'), always: true },
   ]
   useKeys(allKeys)
   const scopes = useScopeItems(page)

@@ -1,8 +1,14 @@
-// The command palette: any page, market, timeframe or key of the page by a few letters.
+// The command palette: any page, market, timeframe, idea or key of the page by a few letters.
 
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react'
 
+import type { IdeaList } from '../contract'
+import { goTo } from '../lib/address'
 import { labelsOf } from '../lib/keys'
+import { linkToIdea } from '../lib/route'
+import { WORD } from '../lib/signal'
+import { useAnswer } from '../lib/useAnswer'
+import { useTimeframes } from '../live/timeframes'
 import styles from './Palette.module.css'
 import { matching, type PaletteItem } from './palette'
 
@@ -18,7 +24,7 @@ export function Palette({ items, onClose }: Props) {
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => input.current?.focus(), [])
   const id = useId()
-  const found = matching(items, text)
+  const found = matching([...items, ...useIdeaItems()], text)
   const chosen = found[Math.min(at, found.length - 1)]
   useEffect(() => {
     void list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })
@@ -41,11 +47,11 @@ export function Palette({ items, onClose }: Props) {
       <input
         ref={input}
         role="combobox"
-        aria-label="Find a page, a market or a command"
+        aria-label="Find a page, a market, an idea or a command"
         aria-expanded="true"
         aria-controls={id}
         aria-activedescendant={chosen && `${id}-${found.indexOf(chosen)}`}
-        placeholder="Page, market, timeframe, command"
+        placeholder="Page, market, timeframe, idea, command"
         autoComplete="off"
         spellCheck={false}
         value={text}
@@ -58,7 +64,7 @@ export function Palette({ items, onClose }: Props) {
       <ul ref={list} id={id} role="listbox" aria-label="Commands" className={styles.list}>
         {found.map((item, place) => (
           <li
-            key={`${item.kind} ${item.name}`}
+            key={`${item.kind} ${item.name} ${place}`}
             id={`${id}-${place}`}
             role="option"
             aria-selected={item === chosen}
@@ -73,4 +79,15 @@ export function Palette({ items, onClose }: Props) {
       {found.length === 0 && <p className="muted">Nothing is called that.</p>}
     </div>
   )
+}
+
+/** The ideas that run, each at its timeframe. */
+function useIdeaItems(): readonly PaletteItem[] {
+  const { all: timeframes } = useTimeframes()
+  const { data } = useAnswer<IdeaList>('/api/ideas?state=open&limit=500')
+  return (data?.ideas ?? []).map(({ idea_id: id, symbol, side, timeframe }) => {
+    const own = timeframes.find(({ name }) => name === timeframe)
+    const act = () => goTo(linkToIdea(id), { symbol: null, ...(own && { timeframe: own }) })
+    return { name: `${symbol} ${WORD[side]} ${timeframe}`, kind: 'Idea', keyName: '', act }
+  })
 }
