@@ -5,7 +5,7 @@ import type { Timeframe } from '../lib/timeframe'
 import { NO_SERIES, seriesKey } from './fold'
 import type { LiveState } from './LiveState'
 
-const STALE_BARS = 2 // as `schemas/timeframes.py`
+export const STALE_BARS = 2 // as `schemas/timeframes.py`
 
 /** Age of the newest bar in bars of its timeframe; null while it is fresh, unknown, or the last there will be. */
 export function staleBars(

@@ -11,14 +11,14 @@ import { DirectionMark } from '../ui/DirectionMark'
 import { GradeMark } from '../ui/GradeMark'
 import { Tag } from '../ui/Tag'
 import styles from './OpenIdea.module.css'
-import { openReturn, rightText } from './words'
+import { ageOf, openReturn, rightText } from './words'
 
 const DETAIL_MS = 30_000 // costs stay, and past results change by few
 
 export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }) {
   const { data: detail } = useAnswer<IdeaDetail>(`/api/ideas/${encodeURIComponent(idea.idea_id)}`, DETAIL_MS)
   const { low, mean, high } = idea.expected_net_return
-  const lasts = Math.round((idea.expires_ms - idea.opened_ms) / idea.timeframe_ms)
+  const age = ageOf(idea)
   return (
     <article className={styles.idea} aria-label={`${idea.symbol} ${idea.timeframe}`}>
       <a
@@ -33,7 +33,13 @@ export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }
         {!idea.qualified && <Tag tone="warn">unqualified</Tag>}
       </a>
       <Made idea={idea} cost={detail?.signal?.round_trip_cost ?? null} />
-      <Button onClick={() => push(linkToJournalForm('idea', idea.idea_id))}>Note a trade</Button>
+      <Button
+        disabled={age.late !== null}
+        title={age.late === null ? undefined : `It ${age.value}: ${age.late}`}
+        onClick={() => push(linkToJournalForm('idea', idea.idea_id))}
+      >
+        Note a trade
+      </Button>
       <dl className={styles.facts}>
         <Fact
           name="Expected after costs"
@@ -48,7 +54,7 @@ export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }
           value={priceText(idea.stop_price)}
           note={idea.risk === null ? '' : `risks ${percent(idea.risk, 2)}`}
         />
-        <Fact name="Age" value={`${idea.age_bars} of ${lasts} bars`} note={`ends ${stampText(idea.expires_ms)}`} />
+        <Fact name="Age" value={age.value} note={age.late ?? `ends ${stampText(idea.expires_ms)}`} />
       </dl>
     </article>
   )

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { IdeaItem } from '../contract'
-import { endText, openReturn, rightText } from './words'
+import { ageOf, endText, openReturn, rightText } from './words'
 
 test('what an idea has made is told its way, and not before it was entered', () => {
   expect(openReturn({ side: 'buy', entry_price: 100 }, 102)).toBeCloseTo(0.02)
@@ -20,4 +20,14 @@ test('how often ideas of a kind were right is said with its bounds, and not of n
   expect(rightText(some)).toEqual({ value: 'right 12 of 20 times', note: '40% to 78%' })
   expect(rightText({ ...some, hit_rate_low: null }).note).toBe('too few yet for bounds')
   expect(rightText({ ...some, trades: 0 })).toEqual({ value: 'too few yet' })
+})
+
+test('an idea is as old as its bars, and what runs on past its last one waits for late data', () => {
+  const idea = { age_bars: 4, opened_ms: 0, expires_ms: 15 * 60_000, timeframe_ms: 60_000 }
+  expect(ageOf(idea)).toEqual({ value: '4 of 15 bars', late: null })
+  expect(ageOf({ ...idea, age_bars: 17 })).toEqual({ value: '15 of 15 bars', late: null })
+  expect(ageOf({ ...idea, age_bars: 49 })).toEqual({
+    value: 'should have ended',
+    late: 'data are at least 34 bars late',
+  })
 })

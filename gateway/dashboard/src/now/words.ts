@@ -2,6 +2,7 @@
 
 import type { IdeaDetail, IdeaItem, SuppressedItem } from '../contract'
 import { countText, percent } from '../lib/format'
+import { STALE_BARS } from '../live/staleness'
 
 export const REASONS: Record<SuppressedItem['reason'], string> = {
   neutral: 'no direction',
@@ -30,6 +31,15 @@ export function openReturn(idea: Pick<IdeaItem, 'side' | 'entry_price'>, price: 
   if (idea.entry_price === null || price === null) return null
   const change = price / idea.entry_price - 1
   return idea.side === 'buy' ? change : -change
+}
+
+/** How old an idea is; `late` says why it runs on past its last bar, null while that is to come. */
+export function ageOf(idea: Pick<IdeaItem, 'age_bars' | 'opened_ms' | 'expires_ms' | 'timeframe_ms'>) {
+  const { age_bars: age, opened_ms: opened, expires_ms: expires, timeframe_ms: frame } = idea
+  const lasts = Math.round((expires - opened) / frame)
+  const over = age - lasts
+  if (over > STALE_BARS) return { value: 'should have ended', late: `data are at least ${over} bars late` }
+  return { value: `${Math.min(age, lasts)} of ${lasts} bars`, late: null }
 }
 
 /** How often ideas of a kind were right: the share that earned more than 0 after costs. */
