@@ -46,7 +46,9 @@ function Row({ idea }: { idea: IdeaItem }) {
       <td className={net === null ? 'muted' : net > 0 ? 'good' : 'bad'}>{signedPercent(net)}</td>
       <td>{ratioText(idea.r_multiple)}</td>
       <td>{signedPercent(idea.expected_net_return.mean)}</td>
-      <td title={idea.closed_ms === null ? undefined : stampText(idea.closed_ms)}>{endText(idea)}</td>
+      <td className={table.wraps} title={idea.closed_ms === null ? undefined : stampText(idea.closed_ms)}>
+        {endText(idea)}
+      </td>
     </tr>
   )
 }

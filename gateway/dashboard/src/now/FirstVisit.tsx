@@ -9,7 +9,7 @@ import styles from './FirstVisit.module.css'
 
 const KEY = 'regimeflow.introduced'
 
-export function FirstVisit() {
+export function FirstVisit({ className }: { className: string | undefined }) {
   const [isOpen, setIsOpen] = useState(() => readText(KEY) === null)
   if (!isOpen) return null
   const close = () => {
@@ -17,7 +17,7 @@ export function FirstVisit() {
     setIsOpen(false)
   }
   return (
-    <PlainPanel aria-label="What you see">
+    <PlainPanel className={className} aria-label="What you see">
       <PanelHead>
         <h2>What you see</h2>
         <Button onClick={close}>I know it</Button>
@@ -29,7 +29,7 @@ export function FirstVisit() {
         </li>
         <li>Every signal and every idea is scored when it ends, after fees, slippage and funding.</li>
         <li>Note in the journal what you did about it: Performance compares you with the ideas.</li>
-        <li>Nothing here can place an order. Ctrl K finds everything, ? lists the keys.</li>
+        <li>Nothing here can place an order. Ctrl K finds any page, market, idea and command, ? lists the keys.</li>
       </ol>
     </PlainPanel>
   )

@@ -1,18 +1,20 @@
 // The page of the moment: ideas that run, why there are no others, and how the last ones ended.
 
-import type { ComponentType } from 'react'
+import { type ComponentType, lazy, Suspense, useEffect } from 'react'
 
 import type { IdeaList, SuppressedList } from '../contract'
 import { rescope, useAddress, useSymbol } from '../lib/address'
+import { classes } from '../lib/classes'
 import { NOW, partsBelow } from '../lib/route'
 import { timeframeKeys } from '../lib/timeframe'
 import { useAnswer } from '../lib/useAnswer'
+import { FirstSignalProgress, isBeforeFirstSignal } from '../live/FirstSignalProgress'
 import { GatewayAway } from '../live/GatewayAway'
 import { HealthBanner } from '../live/HealthBanner'
 import { useLive } from '../live/LiveStore'
 import { ScopePicker } from '../live/ScopePicker'
 import { StartupProgress } from '../live/StartupProgress'
-import { useTimeframes } from '../live/timeframes'
+import { useTimeframeHealth, useTimeframes } from '../live/timeframes'
 import { UnknownTimeframe } from '../live/TimeframeSwitch'
 import type { FrameProps } from '../ui/frame'
 import layout from '../ui/page.module.css'
@@ -20,11 +22,13 @@ import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { ClosedIdeas } from './ClosedIdeas'
 import { FirstVisit } from './FirstVisit'
-import { IdeaDetail } from './IdeaDetail'
 import { NotifyChoice } from './NotifyChoice'
 import styles from './NowPage.module.css'
 import { OpenIdeas } from './OpenIdeas'
 import { Suppressed } from './Suppressed'
+
+// It waits for an answer of the gateway: its code may come meanwhile.
+const IdeaDetail = lazy(() => import('./IdeaDetail').then((module) => ({ default: module.IdeaDetail })))
 
 const EVERY_MS = 3_000
 const OPEN = '500'
@@ -40,6 +44,7 @@ export function NowPage({ Frame }: Props) {
   const symbol = useSymbol()
   const { all: running, shown: timeframe } = useTimeframes()
   const health = useLive((state) => state.health)
+  const progress = useTimeframeHealth()
   const outage = useLive((state) => state.outage)
   const isReady = health !== null && health.status !== 'starting'
   const path = (route: string, query: Record<string, string | null>) =>
@@ -49,8 +54,12 @@ export function NowPage({ Frame }: Props) {
   const open = useAnswer<IdeaList>(path('', { state: 'open', limit: OPEN }), EVERY_MS)
   const closed = useAnswer<IdeaList>(path('', { state: 'closed', limit: CLOSED, ...at }), EVERY_MS)
   const suppressed = useAnswer<SuppressedList>(path('/suppressed', at), EVERY_MS)
+  useEffect(() => {
+    if (ideaId !== null) document.getElementById('idea')?.scrollIntoView({ block: 'nearest' })
+  }, [ideaId, isReady])
   return (
     <Frame
+      className={ideaId === null ? undefined : styles.ideaOpen}
       skipLink={<SkipLink to="now">Skip to the ideas</SkipLink>}
       keys={[
         { keys: ['j', 'k'], meaning: 'Next, previous idea', act: (key) => stepItem(key === 'j' ? 1 : -1) },
@@ -70,27 +79,30 @@ export function NowPage({ Frame }: Props) {
           <ScopePicker timeframe />
           <NotifyChoice />
         </div>
-        <FirstVisit />
+        <FirstVisit className={styles.others} />
         {health === null && outage ? (
           <GatewayAway error={outage.error} />
         ) : !isReady ? (
           <StartupProgress />
         ) : (
           <div className={styles.columns}>
-            <div className={styles.column}>
+            <div className={classes(styles.column, styles.others)}>
+              {progress !== null && isBeforeFirstSignal(progress) && <FirstSignalProgress timeframe={progress} />}
               <OpenIdeas answer={open} suppressed={suppressed.data} shownId={ideaId} />
               <ClosedIdeas answer={closed} />
             </div>
             <div className={styles.column}>
               {ideaId !== null && (
                 <>
-                  <IdeaDetail key={ideaId} ideaId={ideaId} />
-                  <p>
-                    <a href={NOW}>All of the moment</a>
+                  <p id="idea">
+                    <a href={NOW}>← All of the moment</a>
                   </p>
+                  <Suspense>
+                    <IdeaDetail key={ideaId} ideaId={ideaId} />
+                  </Suspense>
                 </>
               )}
-              <Suppressed answer={suppressed} />
+              <Suppressed answer={suppressed} className={styles.others} />
             </div>
           </div>
         )}

@@ -7,8 +7,9 @@ import { signedPercent } from '../lib/format'
 import { GLOSSARY } from '../lib/glossary'
 import { NOW } from '../lib/route'
 import type { Answer } from '../lib/useAnswer'
+import { isBeforeFirstSignal } from '../live/FirstSignalProgress'
 import { ScopeLink } from '../live/ScopeLink'
-import { useTimeframes } from '../live/timeframes'
+import { useTimeframeHealth, useTimeframes } from '../live/timeframes'
 import { Definition } from '../ui/Definition'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
@@ -72,6 +73,13 @@ function OpenElsewhere({ ideas }: { ideas: readonly IdeaItem[] }) {
 
 function NothingToDo({ suppressed }: { suppressed: SuppressedList | null }) {
   const best = suppressed?.best_expected_net_return ?? null
+  const progress = useTimeframeHealth()
+  if (progress !== null && isBeforeFirstSignal(progress))
+    return (
+      <EmptyState title="No idea yet">
+        <p>Ideas are made of signals: none can come before the first of them.</p>
+      </EmptyState>
+    )
   return (
     <EmptyState title="Nothing to act on">
       {best !== null && (

@@ -1,7 +1,7 @@
 // Why signals opened no idea: how many by each reason, and the last one of each market.
 
 import type { SuppressedItem, SuppressedList } from '../contract'
-import { countText, signedPercent } from '../lib/format'
+import { countedText, countText, signedPercent } from '../lib/format'
 import { linkToSignal } from '../lib/route'
 import type { Answer } from '../lib/useAnswer'
 import { DirectionMark } from '../ui/DirectionMark'
@@ -16,12 +16,17 @@ import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
 import { REASONS } from './words'
 
-export function Suppressed({ answer: { data, error, reload } }: { answer: Answer<SuppressedList> }) {
+interface Props {
+  answer: Answer<SuppressedList>
+  className: string | undefined
+}
+
+export function Suppressed({ answer: { data, error, reload }, className }: Props) {
   return (
-    <PlainPanel aria-label="Why no other idea">
+    <PlainPanel className={className} aria-label="Why no other idea">
       <PanelHead>
         <h2>Why no other idea</h2>
-        {data !== null && <span className={text.aside}>{countText(data.signals)} signals</span>}
+        {data !== null && <span className={text.aside}>{countedText(data.signals, 'signal')}</span>}
       </PanelHead>
       {error !== null && <Failure error={error} onRetry={reload} />}
       {data === null && error === null && <Skeleton rows={4} label="The reasons are being read" />}
@@ -82,7 +87,7 @@ function Markets({ markets }: { markets: readonly SuppressedItem[] }) {
                 </a>
               </td>
               <td>{signedPercent(each.expected_net_return?.mean)}</td>
-              <td>{REASONS[each.reason]}</td>
+              <td className={table.wraps}>{REASONS[each.reason]}</td>
             </tr>
           ))}
         </tbody>

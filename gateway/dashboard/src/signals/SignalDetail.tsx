@@ -8,10 +8,10 @@ import { classes } from '../lib/classes'
 import { ageText, countText } from '../lib/format'
 import { MarketChart } from '../live/chart/MarketChart'
 import { episodeBars } from '../live/episodes'
+import { FirstSignalProgress, isBeforeFirstSignal } from '../live/FirstSignalProgress'
 import { GatewayAway } from '../live/GatewayAway'
 import { liveStore, useLive } from '../live/LiveStore'
 import { StartupProgress } from '../live/StartupProgress'
-import { TimeframeProgress } from '../live/TimeframeProgress'
 import { useTimeframeHealth, useTimeframes } from '../live/timeframes'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
@@ -133,10 +133,8 @@ function NoSignal({ chosenId, isFiltered, onNewest, onShowAll, onBack }: Props) 
       </PlainPanel>
     )
   if (health === null || timeframe === null || health.status === 'starting') return <StartupProgress />
-  const { signals: count, model } = timeframe
-  const isBase = timeframe.timeframe === health.timeframes[0]?.timeframe
-  if (count === 0 && model.state !== 'serving')
-    return isBase ? <StartupProgress /> : <TimeframeProgress timeframe={timeframe} />
+  if (isBeforeFirstSignal(timeframe)) return <FirstSignalProgress timeframe={timeframe} />
+  const { signals: count } = timeframe
   if (count === 0)
     return (
       <PlainPanel>
