@@ -168,6 +168,7 @@ def prepare() -> None:
     grid = {"symbol": "BTCUSDT", "window_range": (10, 20, 10), "signal_range": (0.5, 1.0, 0.5)}
     for spec in (
         OptimizeSpec.model_validate(grid),
+        OptimizeSpec.model_validate(grid | {"exits": {"stoploss": -0.05}}),
         WalkForwardSpec.model_validate(grid),
         PerformanceSpec(symbol="BTCUSDT", window=10, signal=0.5),
     ):
