@@ -177,6 +177,7 @@ WORKERS: tuple[Worker, ...] = (
             MODELS_REGISTERED,
             MODELS_CHANGES,
             MODEL_STAGES,
+            CHALLENGE_EVENTS,
             CONFIG_ACTIVE,
             MODEL_POLICIES,
             JOB_RESULTS,

@@ -18,7 +18,6 @@ from starlette.responses import Response
 
 from gateway.answers import commands
 from gateway.answers.commands import Caller, ReasonedBody
-from gateway.answers.ended_challenge import ended_challenge
 from gateway.answers.model_versions import VersionView, entity
 from gateway.context import AppContext
 from gateway.envelope import plain
@@ -158,9 +157,6 @@ class VersionAnswer(BaseModel):
     config: commands.OutcomeView | None = Field(
         default=None, description="Of a rollback to a deployment: how its config became ACTIVE"
     )
-    challenge: str | None = Field(
-        default=None, description="The active challenge that this has ended, and why; null: none"
-    )
 
 
 def requested_line(ctx: AppContext, name: str, timeframe: str | None) -> Line:
@@ -258,12 +254,10 @@ async def answer(
     derive: Callable[[], dict[str, Any]] = dict,
 ) -> Response:
     """Return the answer to a command on a version; arguments as of ``decide``."""
-    before = caller.ctx.views.challenges.active_id(*line)
     outcome = await decide(caller, line, action, body, asked, derive=derive)
     if isinstance(outcome, Response):
         return outcome
-    ended = await ended_challenge(caller.ctx, before, action, outcome)
-    return plain(view(caller.ctx, line, outcome) | {"challenge": ended})
+    return plain(view(caller.ctx, line, outcome))
 
 
 async def promote(caller: Caller, name: str, body: PromoteBody) -> Response:

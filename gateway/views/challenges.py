@@ -79,16 +79,6 @@ class ChallengesView:
                 return challenge
         raise Unknown(f"{strategy} has no active challenge of {timeframe_name(timeframe_ms)}")
 
-    def active_id(self, strategy: str, timeframe_ms: int) -> str | None:
-        """Return the id of the active challenge of a strategy and timeframe; None without one."""
-        of = self.of(strategy, timeframe_ms)
-        return next((each.challenge_id for each in of if each.status == "active"), None)
-
-    def ended_by(self, command_id: str) -> Challenge | None:
-        """Return the challenge that a command has cancelled; None without one."""
-        ended = (e.challenge for e in self._newest.values() if e.command_id == command_id)
-        return next((each for each in ended if each.status == "cancelled"), None)
-
     def require(self, challenge_id: str) -> Challenge:
         """Return a challenge by its id; raises ``Unknown``."""
         event = self._newest.get(challenge_id)

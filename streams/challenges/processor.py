@@ -1,12 +1,11 @@
 """Challenges: commands and outcomes in, what becomes of each challenge out.
 
-    models.policies.v1, models.stages.v1, challenges.commands.v1, challenges.outcomes.v1  -->
-    [challenges]  -->  challenges.events.v1, commands.outcomes.v1, operators.audit.v1
+    models.policies.v1, challenges.commands.v1, challenges.outcomes.v1  -->  [challenges]  -->
+    challenges.events.v1, commands.outcomes.v1, operators.audit.v1
 
 Of a strategy and timeframe one challenge is active at a time. All that decides it is fixed when it
 is created. It is looked at after every outcome: the test holds at all looks together, and a ledger
-divides the error among the challenges of a strategy. It is cancelled where its question is moot:
-its champion no longer serves, or its challenger no longer waits in Staging.
+divides the error among the challenges of a strategy.
 """
 
 from __future__ import annotations
@@ -34,10 +33,8 @@ from schemas.topics import (
     CHALLENGE_OUTCOMES,
     COMMAND_OUTCOMES,
     MODEL_POLICIES,
-    MODEL_STAGES,
     OPERATOR_AUDIT,
 )
-from schemas.versions import ModelStageChanged
 from streams.challenges.comparison import (
     MAX_TRADES,
     Comparison,
@@ -80,14 +77,11 @@ class ChallengesState(CommandedState):
 
 
 def step(
-    state: ChallengesState,
-    record: ModelPolicy | ModelStageChanged | ChallengeCommand | ChallengeOutcome,
+    state: ChallengesState, record: ModelPolicy | ChallengeCommand | ChallengeOutcome
 ) -> tuple[ChallengesState, Outputs]:
-    """Take notice of a policy or stage, decide a command, or look at a challenge."""
+    """Take notice of a policy, decide a command, or look at a challenge after an outcome."""
     if isinstance(record, ModelPolicy):
         return _take_policy(state, record), ()
-    if isinstance(record, ModelStageChanged):
-        return _take_stage(state, record)
     if isinstance(record, ChallengeOutcome):
         return _take_outcome(state, record)
     if is_repeated(state, record):
@@ -110,36 +104,6 @@ def _take_policy(state: ChallengesState, policy: ModelPolicy) -> ChallengesState
     )
     newest = (*known, rules)[-KEPT_RULES:]
     return state.model_copy(update={"rules": state.rules | {policy.timeframe_ms: newest}})
-
-
-def _take_stage(
-    state: ChallengesState, moved: ModelStageChanged
-) -> tuple[ChallengesState, Outputs]:
-    """Cancel a challenge one of whose two models has left its place."""
-    comparison = state.active.get(moved.timeframe_ms)
-    if comparison is None:
-        return state, ()
-    challenge = comparison.challenge
-    places = {challenge.champion: ("champion", "Production")}
-    places[challenge.challenger] = ("challenger", "Staging")
-    role, place = places.get(moved.model_version, ("", moved.to_stage))
-    if moved.to_stage == place:
-        return state, ()
-    reason = (
-        f"its {role} {moved.model_version} is in {moved.to_stage}, no longer in {place}: "
-        f"{moved.reason}"
-    )
-    ended = challenge.changed({"status": "cancelled", "reason": reason})
-    event = ChallengeEvent(
-        strategy=ended.strategy,
-        timeframe_ms=ended.timeframe_ms,
-        event_time_ms=moved.event_time_ms,
-        action="cancelled",
-        challenge=ended,
-        by=moved.by,
-        command_id=moved.command_id,
-    )
-    return state.model_copy(update=_without(state, ended)), (event,)
 
 
 def _rules(state: ChallengesState, command: ChallengeCommand) -> ChallengeRules:
@@ -342,7 +306,7 @@ DECIDERS = {"create": _create, "trade": _trade, "cancel": _cancel, "review": _re
 
 PROCESSOR = Processor(
     name="challenges",
-    reads=(MODEL_POLICIES, MODEL_STAGES, CHALLENGE_COMMANDS, CHALLENGE_OUTCOMES),
+    reads=(MODEL_POLICIES, CHALLENGE_COMMANDS, CHALLENGE_OUTCOMES),
     writes=(CHALLENGE_EVENTS, COMMAND_OUTCOMES, OPERATOR_AUDIT),
     initial=ChallengesState(),
     step=step,

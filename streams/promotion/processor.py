@@ -43,7 +43,7 @@ from streams.promotion.budget import Decided, with_budget
 from streams.promotion.registration import register
 from streams.promotion.review import review
 from streams.promotion.stages import Decider
-from streams.promotion.state import KEPT_POLICIES, PromotionState, restored
+from streams.promotion.state import KEPT_POLICIES, PromotionState, StandingChallenge, restored
 
 DECIDERS: dict[ModelAction, Decider] = {
     "register": stages.register,
@@ -63,6 +63,7 @@ def step(state: PromotionState, record: Decided) -> tuple[PromotionState, Output
     if isinstance(record, ModelPolicy):
         return _take_policy(state, record), ()
     if isinstance(record, ChallengeEvent):
+        state = _take_challenge(state, record)
         return _decide(restored(state), promotion_won(record)) if record.promotes else (state, ())
     state = restored(state)
     if isinstance(record, HistoryReady):
@@ -82,6 +83,15 @@ def _decide(state: PromotionState, command: ModelCommand) -> tuple[PromotionStat
     if command.action == "review" and ruling.code != "done":
         return state, ()  # hour after hour nothing is due: nobody need read that
     return settle(state, command, ("models", command.action), ruling)
+
+
+def _take_challenge(state: PromotionState, event: ChallengeEvent) -> PromotionState:
+    challenge = event.challenge
+    shadow = StandingChallenge(
+        model_version=challenge.challenger, challenge_id=challenge.challenge_id
+    )
+    standing = shadow if challenge.status == "active" else None
+    return state if standing == state.shadow else state.model_copy(update={"shadow": standing})
 
 
 def promotion_won(event: ChallengeEvent) -> ModelCommand:

@@ -42,6 +42,13 @@ class WaitingCause(Record):
     since_ms: int
 
 
+class StandingChallenge(Record):
+    """A version that predicts beside the one that serves, and in which challenge."""
+
+    model_version: str
+    challenge_id: str
+
+
 class PromotionState(CommandedState):
     """The versions of a strategy and timeframe, oldest first, and the training of the next one.
 
@@ -60,6 +67,7 @@ class PromotionState(CommandedState):
         waiting: Causes of the next training, each once, oldest first.
         policies: What decides, oldest first.
         budget: As it was last told; None: it was not.
+        shadow: Who challenges the model that serves; None: nobody.
     """
 
     requested_to_ms: int = -1
@@ -76,6 +84,7 @@ class PromotionState(CommandedState):
     waiting: tuple[WaitingCause, ...] = ()
     policies: tuple[ModelPolicy, ...] = ()
     budget: TrainingBudget | None = None
+    shadow: StandingChallenge | None = None
 
     def entry(self, version: str | None) -> VersionEntry | None:
         """Return a version by its model version or its number in digits."""

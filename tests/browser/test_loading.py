@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ FIRST_SCRIPTS_BYTES = 300_000  # until a page is painted
 SCRIPTS_BYTES = 350_000  # of all that is in sight but its chart
 CHART_BYTES = 200_000
 REQUESTS = 110
+CHART, CHARTED = "**/chartDrawing-*.js", ("#/signals", "#/analysis")
 PAGES = [place for place in PLACES if place.count("/") == 1]
 
 
@@ -49,16 +51,17 @@ def test_a_page_is_read_in_few_requests_and_before_its_chart_comes(whole, browse
     charts: list[Route] = []
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.on("response", lambda response: responses.append(response))  # noqa: PLW0108 - wants Python's own
-    page.route("**/chartDrawing-*.js", lambda route: charts.append(route))  # noqa: PLW0108 - held
+    page.route(CHART, lambda route: charts.append(route))  # noqa: PLW0108 - held
 
-    page.goto(whole.url + place)
+    with page.expect_request(CHART) if place in CHARTED else contextlib.nullcontext():
+        page.goto(whole.url + place)
     expect(page.get_by_text(PLACES[place]).first).to_be_attached()
 
     scripts = [each for each in responses if each.request.resource_type == "script"]
     assert sum(len(each.body()) for each in scripts) <= SCRIPTS_BYTES
     assert len(responses) <= REQUESTS
-    if place in {"#/signals", "#/analysis"}:
-        with page.expect_response("**/chartDrawing-*.js") as drawing:
+    if place in CHARTED:
+        with page.expect_response(CHART) as drawing:
             charts[0].continue_()
         assert len(drawing.value.body()) <= CHART_BYTES
         expect(page.get_by_test_id("price-chart")).to_be_visible()

@@ -1,7 +1,7 @@
 """The queue of trainings: who goes first, what a failed one tells promotion, when that looks again.
 
 Promotion and challenges have no clock. Once in an hour of market time they are asked to look at
-what is due or late; they write nothing where nothing is.
+what is due or late; they write nothing where nothing is. A challenge that is moot is cancelled.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from schemas.record import Record
 from schemas.timeframes import HOUR_MS
 from schemas.topics import (
     CHALLENGE_COMMANDS,
+    CHALLENGE_EVENTS,
     CLOCK_TICKS,
     HISTORY,
     MODEL_COMMANDS,
+    MODEL_STAGES,
     TRAINING_CANCELLED,
 )
 from schemas.training import TrainingRequest
@@ -31,6 +33,7 @@ from streams.runtime.reader import BeforeEnd, Reader
 from streams.runtime.settings import Aborted, Fatal, KafkaSettings
 from streams.runtime.wall_clock import wall_ms
 from workers.training.cancelled import CancelledTrainings
+from workers.training.moot import MootChallenges
 
 REVIEW_EVERY_MS = HOUR_MS  # market time
 AGED_MS = 6 * HOUR_MS  # market time: then nothing goes before a request any more
@@ -104,20 +107,25 @@ class Reviews:
 
 
 def follow(kafka: KafkaSettings, cancelled: CancelledTrainings, stop: threading.Event) -> None:
-    """Note cancellations and ask for reviews until ``stop`` is set."""
-    reviews = Reviews()
+    """Note cancellations, ask for reviews, and end moot challenges until ``stop`` is set."""
+    reviews, moot = Reviews(), MootChallenges()
     try:
         publisher = Publisher(kafka, f"training-{kafka.instance}-review")
         with Reader(kafka, (CLOCK_TICKS,), BeforeEnd(LAST_TICKS)) as ticks:
             newest = ticks.positions
-        topics = (TRAINING_CANCELLED, HISTORY, CLOCK_TICKS)
+        topics = (TRAINING_CANCELLED, HISTORY, CLOCK_TICKS, MODEL_STAGES, CHALLENGE_EVENTS)
         with Reader(kafka, topics, newest, follow=True) as reader:
             while not stop.is_set():
                 records = [message.record for message in reader.take_readable()]
                 cancelled.take(records)
+                commands: list[ModelCommand | ChallengeCommand] = []
                 for record in records:
-                    for command in reviews.take(record):
-                        publisher.publish(command)
+                    moot.take(record)
+                    commands += reviews.take(record)
+                if reader.caught_up:  # before, a version may not be told where it stands now
+                    commands += moot.to_cancel(wall_ms(), BY)
+                for command in commands:
+                    publisher.publish(command)
     except (Aborted, Fatal) as error:
         if not stop.is_set():
             log.error(

@@ -84,8 +84,6 @@ def decided_lines(answer: dict[str, Any]) -> list[str]:
         lines += outcome_lines(answer["config"])
     if outcome["dry_run"]:
         return [*lines, "next: the same without --dry-run"]
-    if answer.get("challenge"):
-        lines.append(answer["challenge"])
     serves = version is not None and version["stage"] == "Production"
     if serves and outcome["status"] == "accepted":
         at = version["effective_from"][:16].replace("T", " ")

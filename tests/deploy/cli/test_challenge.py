@@ -59,17 +59,3 @@ async def test_a_trade_from_before_the_start_is_refused_by_its_time(gateway):
     refused = await call(gateway, "challenge", "trade", name, "t1", *trade, *times, code=1)
 
     assert f"opened_ms: got {begun - 60_000}, expected" in refused.output
-
-
-async def test_a_promotion_by_hand_says_which_challenge_it_has_ended_and_why(gateway):
-    created = await asked(gateway, "challenge", "create", "2")
-    name = created["challenge"]["challenge_id"]
-
-    dry = await call(gateway, "strategy", "set-version", "ensemble", "2", "--dry-run")
-    promoted = await call(gateway, "strategy", "set-version", "ensemble", "2", "--reason", "ready")
-    shown = await call(gateway, "challenge", "show", name)
-
-    reason = "its challenger b is in Production, no longer in Staging: ready"
-    assert name not in dry.stdout
-    assert f"{name} is cancelled: {reason}" in promoted.stdout
-    assert reason in shown.stdout

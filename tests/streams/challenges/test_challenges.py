@@ -13,18 +13,15 @@ from schemas.challenges import Challenge, ChallengeCommand, ChallengeEvent, Retu
 from schemas.commands import CommandOutcome
 from schemas.policies import ChallengePolicy, GatesPolicy
 from schemas.record import Record
-from schemas.timeframes import HOUR_MS, MINUTE_MS
-from schemas.versions import ModelStageChanged
+from schemas.timeframes import HOUR_MS
 from streams.challenges.processor import PROCESSOR
 from streams.return_totals import add_return, join
 from streams.runtime.memory_driver import MemoryDriver
-from streams.topology import CHAINS
 from tests.build import (
     challenge_command,
     challenge_outcome,
     challenge_trade,
     close_time,
-    model_command,
     model_policy,
     registered,
 )
@@ -60,24 +57,6 @@ class ChallengesRun:
                 challenge_outcome(block, gain, challenge_id=challenge.challenge_id)
             )
         ]
-
-
-def stage_changed(**fields) -> ModelStageChanged:
-    defaults: dict[str, Any] = {
-        "strategy": "ensemble",
-        "timeframe_ms": MINUTE_MS,
-        "number": 2,
-        "model_version": "m2",
-        "from_stage": "Staging",
-        "event_time_ms": close_time(1),
-        "effective_from_ms": None,
-        "action": "stage",
-        "reason": "by hand",
-        "by": "ann",
-        "command_id": None,
-        "revision": 3,
-    }
-    return ModelStageChanged(**(defaults | fields))
 
 
 def gains(mean: float, blocks: int, seed: int = 1) -> list[float]:
@@ -386,51 +365,3 @@ def test_totals_do_not_depend_on_how_the_trades_were_divided(returns, data):
     assert joined.mean == pytest.approx(sum(returns) / len(returns), abs=1e-12)
     expected = sum((each - whole.mean) ** 2 for each in returns)
     assert joined.squares == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("version", "to_stage", "said"),
-    [
-        ("m2", "Production", "its challenger m2 is in Production, no longer in Staging: by hand"),
-        ("m2", "Archived", "its challenger m2 is in Archived"),
-        ("m1", "Archived", "its champion m1 is in Archived, no longer in Production"),
-        ("m1", "Staging", "its champion m1 is in Staging"),
-    ],
-)
-def test_a_challenge_one_of_whose_models_has_left_its_place_is_cancelled_with_the_reason(
-    version, to_stage, said
-):
-    run = ChallengesRun()
-    challenge = run.create()
-
-    [event] = run.events(stage_changed(model_version=version, to_stage=to_stage))
-
-    assert (event.action, event.challenge.status, event.by) == ("cancelled", "cancelled", "ann")
-    assert event.challenge.challenge_id == challenge.challenge_id
-    assert said in event.challenge.reason
-    assert run.outputs(stage_changed(model_version=version, to_stage=to_stage)) == []
-    assert run.outcome(challenge_command("create", 1)).code == "done"
-
-
-def test_other_models_and_other_timeframes_leave_a_challenge_alone():
-    run = ChallengesRun()
-    run.create()
-
-    assert run.events(stage_changed(model_version="m3", to_stage="Archived")) == []
-    assert run.events(stage_changed(model_version="m1", to_stage="Production")) == []
-    hour = {"timeframe_ms": HOUR_MS, "to_stage": "Production"}
-    assert run.events(stage_changed(model_version="m2", **hour)) == []
-    assert run.outcome(challenge_command("create", 1)).code == "conflict"
-
-
-def test_a_promotion_by_hand_ends_the_active_challenge_in_the_same_transaction():
-    driver = MemoryDriver(next(c for c in CHAINS if c.name == "promotion").processors)
-    for record in (registered(horizon_bars=2), registered(model_version="m2", horizon_bars=2)):
-        driver.feed(record)
-    driver.feed(challenge_command())
-
-    outputs = driver.feed(model_command("promote", version="m2"))
-
-    [event] = [each for each in outputs if isinstance(each, ChallengeEvent)]
-    assert event.challenge.status == "cancelled"
-    assert "its challenger m2 is in Production" in event.challenge.reason

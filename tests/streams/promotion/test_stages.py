@@ -18,7 +18,14 @@ from schemas.versions import ModelStageChanged, ModelVersion
 from streams.promotion.processor import PROCESSOR
 from streams.promotion.state import KEPT_REGISTRATIONS, PromotionState
 from streams.runtime.memory_driver import MemoryDriver, replay
-from tests.build import close_time, comparison, model_command, registered
+from tests.build import (
+    challenge,
+    challenge_event,
+    close_time,
+    comparison,
+    model_command,
+    registered,
+)
 from tests.streams.promotion.test_promotion import history
 
 
@@ -193,6 +200,29 @@ def test_the_only_version_to_roll_back_to_stays_in_staging(action, fields):
 
     assert (outcome.code, outcome.status) == ("conflict", "refused")
     assert "the only version that a rollback" in outcome.detail
+
+
+@pytest.mark.parametrize(("action", "fields"), [("archive", {}), ("stage", {"to_stage": "None"})])
+def test_a_version_that_challenges_stays_in_staging_until_that_ends(action, fields):
+    about = challenge(champion="a", challenger="b")
+    move = model_command(action, 41, version="2", **fields)
+    over = about.changed({"status": "cancelled"})
+
+    outcome = last_outcome(challenge_event(challenge=about), move)
+    free = last_outcome(challenge_event(challenge=about), challenge_event(challenge=over), move)
+
+    assert (outcome.code, free.code) == ("conflict", "done")
+    assert f"challenges a in {about.challenge_id}: cancel that first" in outcome.detail
+
+
+def test_a_move_that_leaves_a_challenge_without_its_champion_says_so():
+    about = challenge(champion="a", challenger="b")
+
+    outcome = last_outcome(
+        challenge_event(challenge=about), model_command("promote", 41, version="2")
+    )
+
+    assert f"{about.challenge_id}, which compared with a, ends" in outcome.detail
 
 
 def test_a_rollback_goes_to_what_has_served_whatever_its_stage_is_now():
