@@ -43,7 +43,7 @@ from streams.promotion.budget import Decided, with_budget
 from streams.promotion.registration import register
 from streams.promotion.review import review
 from streams.promotion.stages import Decider
-from streams.promotion.state import KEPT_POLICIES, PromotionState, StandingChallenge, restored
+from streams.promotion.state import KEPT_POLICIES, LastChallenge, PromotionState, restored
 
 DECIDERS: dict[ModelAction, Decider] = {
     "register": stages.register,
@@ -86,12 +86,20 @@ def _decide(state: PromotionState, command: ModelCommand) -> tuple[PromotionStat
 
 
 def _take_challenge(state: PromotionState, event: ChallengeEvent) -> PromotionState:
-    challenge = event.challenge
-    shadow = StandingChallenge(
-        model_version=challenge.challenger, challenge_id=challenge.challenge_id
+    challenge, known = event.challenge, state.challenge
+    if (
+        known is not None
+        and challenge.number <= known.number
+        and (challenge.number < known.number or not known.active)
+    ):
+        return state  # it comes late: what has ended does not begin again
+    newest = LastChallenge(
+        number=challenge.number,
+        challenge_id=challenge.challenge_id,
+        model_version=challenge.challenger,
+        active=challenge.status == "active",
     )
-    standing = shadow if challenge.status == "active" else None
-    return state if standing == state.shadow else state.model_copy(update={"shadow": standing})
+    return state if newest == known else state.model_copy(update={"challenge": newest})
 
 
 def promotion_won(event: ChallengeEvent) -> ModelCommand:

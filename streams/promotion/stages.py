@@ -110,10 +110,10 @@ def _moved(
             f"rollback of {state.serving} can go to: promote another first"
         )
         return Ruling("conflict", detail, about, before=entry.stage)
-    if state.shadow is not None and state.shadow.model_version == entry.model_version:
+    if state.challenged is not None and state.challenged.model_version == entry.model_version:
         detail = (
             f"{command.action}: {label(entry)} challenges {state.serving} in "
-            f"{state.shadow.challenge_id}: cancel that first"
+            f"{state.challenged.challenge_id}: cancel that first"
         )
         return Ruling("conflict", detail, about, before=entry.stage)
     model = registration(state, command, entry)
@@ -206,8 +206,8 @@ def _put(
     detail = f"{label(entry)} is Production, was {entry.stage}"
     if old is not None:
         detail += f"; {label(old)} is {'Staging' if command.no_archive else 'Archived'}"
-    if state.shadow is not None:
-        detail += f"; {state.shadow.challenge_id}, which compared with {state.serving}, ends"
+    if state.challenged is not None:
+        detail += f"; {state.challenged.challenge_id}, which compared with {state.serving}, ends"
     failed = ", ".join(name for name, passed in model.gates.items() if not passed)
     detail += "" if model.qualified else f"; it is unqualified: {failed or 'a gate'} failed"
     before = entry.stage if old is None else f"{entry.stage}; {old.number} Production"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from schemas.bounds import Count
+from schemas.challenges import ChallengeId
 from schemas.market import HistoryReady
 from schemas.models import ModelRegistered
 from schemas.policies import ModelPolicy
@@ -42,11 +44,13 @@ class WaitingCause(Record):
     since_ms: int
 
 
-class StandingChallenge(Record):
-    """A version that predicts beside the one that serves, and in which challenge."""
+class LastChallenge(Record):
+    """The newest challenge, and the version that predicts in it beside the one that serves."""
 
+    number: Count
+    challenge_id: ChallengeId
     model_version: str
-    challenge_id: str
+    active: bool
 
 
 class PromotionState(CommandedState):
@@ -67,7 +71,7 @@ class PromotionState(CommandedState):
         waiting: Causes of the next training, each once, oldest first.
         policies: What decides, oldest first.
         budget: As it was last told; None: it was not.
-        shadow: Who challenges the model that serves; None: nobody.
+        challenge: The newest; None: there was none.
     """
 
     requested_to_ms: int = -1
@@ -84,7 +88,12 @@ class PromotionState(CommandedState):
     waiting: tuple[WaitingCause, ...] = ()
     policies: tuple[ModelPolicy, ...] = ()
     budget: TrainingBudget | None = None
-    shadow: StandingChallenge | None = None
+    challenge: LastChallenge | None = None
+
+    @property
+    def challenged(self) -> LastChallenge | None:
+        """The challenge of the model that serves; None without one."""
+        return self.challenge if self.challenge is not None and self.challenge.active else None
 
     def entry(self, version: str | None) -> VersionEntry | None:
         """Return a version by its model version or its number in digits."""
