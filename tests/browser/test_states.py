@@ -143,7 +143,7 @@ def test_nothing_that_the_list_does_not_show_is_opened_by_itself(stage, new_page
     stage.feed(*others)
 
     expect(page.get_by_role("navigation", name="Markets")).to_contain_text("BTCUSDT")
-    page.wait_for_function("document.querySelectorAll('[data-testid=price-chart]').length > 0")
+    expect(page.get_by_test_id("price-chart")).to_be_attached()
     expect(page.get_by_role("heading", level=2, name=re.compile("USDT"))).to_have_count(0)
     for route in late:
         route.continue_()
