@@ -64,7 +64,7 @@ def test_a_trade_is_noted_on_an_idea_and_the_results_set_both_side_by_side(
     form = page.get_by_role("region", name="New trade")
     expect(form.get_by_label("Entry price")).to_have_value(f"{ended.entry_price:g}")
     opened = datetime.fromtimestamp(ended.opened_ms / 1000, UTC)
-    form.get_by_label("Opened").fill(f"{opened:%Y-%m-%dT%H:%M:%S}")  # while the idea ran
+    expect(form.get_by_label("Opened")).to_have_value(f"{opened:%Y-%m-%dT%H:%M}")
     form.get_by_label("Exit price").fill(f"{ended.exit_price:.2f}")
 
     form.get_by_role("button", name="Record it").click()

@@ -105,7 +105,7 @@ function Absence({ error, isRead }: { error: ReturnType<typeof useAnswer>['error
       ) : (
         <EmptyState title="No challenge yet">
           <p>
-            Move a version to Staging on the page of models; then let it challenge the one that serves. Both predict the
+            A version in Staging can challenge the one that serves; the page of models moves one there. Both predict the
             same bars until the test decides, or the deadline passes.
           </p>
         </EmptyState>

@@ -55,8 +55,14 @@ test('a trade on a signal begins with its market, its side, its price and the qu
 })
 
 test('a trade on an idea begins at its entry, or at the close before it has one', () => {
-  const idea = { symbol: 'ETHUSDT', side: 'sell', entry_price: 3140.5, reference_price: 3141 } as IdeaItem
+  const idea = {
+    symbol: 'ETHUSDT',
+    side: 'sell',
+    entry_price: 3140.5,
+    opened_ms: Date.UTC(2025, 5, 15, 16, 48),
+    reference_price: 3141,
+  } as IdeaItem
 
-  expect(draftOfIdea(idea)).toMatchObject({ symbol: 'ETHUSDT', side: 'sell', entry: '3140.5' })
-  expect(draftOfIdea({ ...idea, entry_price: null }).entry).toBe('3141')
+  expect(draftOfIdea(idea)).toMatchObject({ side: 'sell', entry: '3140.5', opened: '2025-06-15T16:48:00' })
+  expect(draftOfIdea({ ...idea, entry_price: null })).toMatchObject({ entry: '3141', opened: '' })
 })

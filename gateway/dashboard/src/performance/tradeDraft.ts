@@ -29,9 +29,15 @@ export function draftOfSignal(signal: SignalDetail): TradeDraft {
   return { ...draft, side, entry: String(signal.reference_price), quantity }
 }
 
-/** A trade on an idea, at the price it entered at. */
-export function draftOfIdea({ symbol, side, entry_price: entry, reference_price: close }: IdeaItem): TradeDraft {
-  return { ...emptyDraft(symbol), side, entry: String(entry ?? close) }
+/** A trade on an idea, at the price and the time it entered at. */
+export function draftOfIdea(idea: IdeaItem): TradeDraft {
+  const { symbol, side, entry_price: entry, reference_price: close, opened_ms: openedMs } = idea
+  return {
+    ...emptyDraft(symbol),
+    side,
+    entry: String(entry ?? close),
+    opened: timeText(entry === null ? null : openedMs),
+  }
 }
 
 export function draftOfTrade({ symbol, trade }: TradeView): TradeDraft {
