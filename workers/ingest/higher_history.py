@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import structlog
 
 from schemas.bounds import LAST_MS
+from schemas.market import Bar
 from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.markers import Markers
 from workers.ingest.higher_bars import HigherSeries, Overlap
@@ -27,8 +27,8 @@ from workers.ingest.symbol_feed import SymbolFeed
 from workers.venue.exchange import VenueRefused, VenueUnavailable
 from workers.venue.retry import with_retries
 
-MAX_UNACKNOWLEDGED = 2_000  # records of the past that may be ahead of the broker
-LONGEST_PAUSE_S = 0.5  # after a page, as long as it took: the live bars share the loop
+AT_ONCE = 50  # bars of the past: a live bar waits behind no more of them
+PAUSE_S = 0.03  # after each such part: the live bars go between them
 RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
 
 Announce = Callable[[int, Mapping[str, int]], None]  # timeframe, close of each symbol
@@ -199,20 +199,22 @@ class HigherHistory:
         markers = self._markers.setdefault(series.klines, Markers())
         await self.history.settlements(series.klines, series.filled_ms, markers)
         span = (series.filled_ms, self.history.clock.now_ms())
-        began_s = time.monotonic()
         async for page in self.history.pages(series.klines, span, markers):
-            for kline in page:
-                self.outbox.put(kline.model_copy(update={"made_until_ms": series.made_until_ms}))
-                entry = None if feed.overlap is None else feed.overlap.compare(kline)
-                if entry is not None:
-                    self.outbox.put(entry)
+            for start in range(0, len(page), AT_ONCE):
+                self._put(page[start : start + AT_ONCE], series, feed)
+                await self.outbox.below(AT_ONCE)
+                await asyncio.sleep(PAUSE_S)
             series.filled_ms = page[-1].event_time_ms
             left = (span[1] - series.filled_ms) // series.timeframe_ms
             name = f"{series.klines.interval} history of {series.klines.symbol}"
             self._details[series.klines] = f"{name}: {left} bars to come" if left > 0 else ""
-            await self.outbox.below(MAX_UNACKNOWLEDGED)
-            await asyncio.sleep(min(time.monotonic() - began_s, LONGEST_PAUSE_S))
-            began_s = time.monotonic()
+
+    def _put(self, klines: Sequence[Bar], series: HigherSeries, feed: SymbolFeed) -> None:
+        for kline in klines:
+            self.outbox.put(kline.model_copy(update={"made_until_ms": series.made_until_ms}))
+            entry = None if feed.overlap is None else feed.overlap.compare(kline)
+            if entry is not None:
+                self.outbox.put(entry)
 
 
 async def _until_model_serves(past: MarketPast) -> None:
