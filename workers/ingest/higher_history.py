@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from schemas.bounds import LAST_MS
-from schemas.market import Bar
+from schemas.market import RawBar
 from schemas.timeframes import TIMEFRAMES_MS
 from workers.bars.markers import Markers
 from workers.ingest.higher_bars import HigherSeries, Overlap
@@ -209,7 +209,7 @@ class HigherHistory:
             name = f"{series.klines.interval} history of {series.klines.symbol}"
             self._details[series.klines] = f"{name}: {left} bars to come" if left > 0 else ""
 
-    def _put(self, klines: Sequence[Bar], series: HigherSeries, feed: SymbolFeed) -> None:
+    def _put(self, klines: Sequence[RawBar], series: HigherSeries, feed: SymbolFeed) -> None:
         for kline in klines:
             self.outbox.put(kline.model_copy(update={"made_until_ms": series.made_until_ms}))
             entry = None if feed.overlap is None else feed.overlap.compare(kline)
