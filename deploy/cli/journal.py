@@ -154,6 +154,8 @@ def list_trades(
 @app.command("show")
 def show_trade(name: TradeName, *, url: Url = None, as_json: Json = False) -> None:
     """Show one trade with every revision."""
+    if name == "performance":
+        raise fail("no trade can be called performance: `regimeflow journal summary` shows that", 2)
     with _reported():
         row = _get(gateway_url(url), f"{ROUTE}/{quote(name, safe='')}")
     show(row, lambda: details_lines(row), as_json=as_json)

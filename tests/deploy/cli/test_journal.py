@@ -114,6 +114,7 @@ async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, tex
         (("correct", "--id", "x"), 2, "nothing to correct"),
         (("correct", "--id", "x", "--exit", "1"), 1, "no trade 'x'"),
         (("show", "x"), 1, "`regimeflow journal list`"),
+        (("show", "performance"), 2, "`regimeflow journal summary`"),
     ],
 )
 async def test_a_refusal_is_one_line_with_its_exit_code(gateway, words, code, said):
