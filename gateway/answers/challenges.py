@@ -364,36 +364,23 @@ async def _answer(
         asked: All that the request asks for.
         derive: Checks a request that is new; returns further fields of its command.
     """
-    ctx, outcome = caller.ctx, caller.known(asked)
-    if outcome is None:
-        command = _command(caller, line, body, asked, derive())
-        outcome = await commands.submit(ctx, command)
-        if outcome is None:
-            return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
+    ctx, (strategy, timeframe_ms) = caller.ctx, line
+    outcome = await caller.decided(
+        body,
+        asked,
+        lambda told: ChallengeCommand(
+            **told,
+            market_ms=clock.commanded_ms(ctx.views, ctx.wall_ms()),
+            strategy=strategy,
+            timeframe_ms=timeframe_ms,
+            **derive(),
+        ),
+    )
+    if isinstance(outcome, dict):
+        return plain(outcome, 202)
     challenges = ctx.views.challenges
     if outcome.code == "done" and not outcome.dry_run:
         await challenges.wait_for(outcome.command_id, commands.WAIT_S)
     known = [each for each in challenges.of(*line) if each.challenge_id == outcome.subject]
     view = commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run)
     return plain({"outcome": view, "challenge": entity(ctx, known[0]) if known else None})
-
-
-def _command(
-    caller: Caller,
-    line: Line,
-    body: ReasonedBody,
-    asked: dict[str, Any],
-    told: dict[str, Any],
-) -> ChallengeCommand:
-    ctx, (strategy, timeframe_ms) = caller.ctx, line
-    market_ms = clock.known_ms(ctx.views, ctx.wall_ms())
-    return ChallengeCommand(
-        **caller.identity(asked),
-        by=caller.principal.signature(body.by),
-        reason=body.reason,
-        dry_run=body.dry_run,
-        market_ms=ctx.wall_ms() if market_ms is None else market_ms,
-        strategy=strategy,
-        timeframe_ms=timeframe_ms,
-        **told,
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
@@ -96,6 +97,40 @@ class Caller:
             "trace_id": self.trace_id,
             "event_time_ms": self.ctx.wall_ms(),
         }
+
+    def told(self, said: ReasonedBody, asked: dict[str, Any], *part: str) -> dict[str, Any]:
+        """Return the fields that tell a command, and what every body says; as of ``identity``."""
+        return {
+            **self.identity(asked, *part),
+            "by": self.principal.signature(said.by),
+            "reason": said.reason,
+            "dry_run": said.dry_run,
+        }
+
+    async def decided(
+        self,
+        said: ReasonedBody,
+        asked: dict[str, Any],
+        make: Callable[[dict[str, Any]], Command],
+    ) -> CommandOutcome | dict[str, Any]:
+        """Return how a request is decided; where that is late, the answer that says so.
+
+        Args:
+            said: The request's body.
+            asked: All that the request asks for.
+            make: Checks a request that is new; returns its command, made with the fields ``told``.
+
+        Raises:
+            GatewayError: As ``known``, ``make`` and ``submit`` do.
+        """
+        outcome = self.known(asked)
+        if outcome is not None:
+            return outcome
+        command = make(self.told(said, asked))
+        outcome = await submit(self.ctx, command)
+        if outcome is None:
+            return body(command.command_id, None, dry_run=said.dry_run)
+        return outcome
 
     def known(self, asked: dict[str, Any], *part: str) -> CommandOutcome | None:
         """Return how the request of this key was decided before; None: it is new, or has no key.

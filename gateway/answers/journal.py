@@ -154,21 +154,22 @@ async def add(caller: Caller, body: TradeBody) -> Response:
     ctx = caller.ctx
     symbol = ctx.symbol(body.ticker)
 
-    def new() -> dict[str, Any]:
+    def new(told: dict[str, Any]) -> JournalCommand:
         grounds = _grounds(ctx, body, symbol)
         said = body.model_dump(include=TRADE_FIELDS)
         said["side"] = body.side or _side(grounds)
         _keep_times(ctx, body.trade_id, said)
-        return {
-            "strategy": _strategy(ctx, body.strategy_name, grounds),
-            "symbol": symbol,
-            "action": "add",
-            "trade": _trade(ctx, said),
-            "grounds": grounds,
-        }
+        return JournalCommand(
+            **told,
+            trade_id=body.trade_id or told["command_id"],
+            strategy=_strategy(ctx, body.strategy_name, grounds),
+            symbol=symbol,
+            action="add",
+            trade=_trade(ctx, said),
+            grounds=grounds,
+        )
 
-    asked = {"journal": "add", **body.model_dump()}
-    return await _answer(caller, body, asked, body.trade_id, new)
+    return await _answer(caller, body, {"journal": "add", **body.model_dump()}, new)
 
 
 async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Response:
@@ -177,7 +178,7 @@ async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Respon
     entry = ctx.views.journal.require(trade_id)[-1]
     said = body.model_dump(exclude_unset=True)
 
-    def corrected() -> dict[str, Any]:
+    def corrected(told: dict[str, Any]) -> JournalCommand:
         grounds = entry.grounds
         if "signal_id" in said or "idea_id" in said:
             grounds = _grounds(ctx, body, entry.symbol)
@@ -188,17 +189,19 @@ async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Respon
             if changes.get(name, "") is None:
                 raise Refused(f"{name}: got null, expected a value, or to be left out")
         revision = body.expected_revision
-        return {
-            "expected_revision": entry.revision if revision is None else revision,
-            "strategy": entry.strategy,
-            "symbol": entry.symbol,
-            "action": "correct",
-            "trade": _trade(ctx, entry.trade.model_dump() | changes),
-            "grounds": grounds,
-        }
+        return JournalCommand(
+            **told,
+            trade_id=trade_id,
+            expected_revision=entry.revision if revision is None else revision,
+            strategy=entry.strategy,
+            symbol=entry.symbol,
+            action="correct",
+            trade=_trade(ctx, entry.trade.model_dump() | changes),
+            grounds=grounds,
+        )
 
     asked = {"journal": "correct", "trade_id": trade_id, **said}
-    return await _answer(caller, body, asked, trade_id, corrected)
+    return await _answer(caller, body, asked, corrected)
 
 
 def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
@@ -287,32 +290,12 @@ async def _answer(
     caller: Caller,
     body: ReasonedBody,
     asked: dict[str, Any],
-    trade_id: str | None,
-    derive: Callable[[], dict[str, Any]],
+    make: Callable[[dict[str, Any]], JournalCommand],
 ) -> Response:
-    """Return how a command was decided, and its trade as it stands then.
-
-    Args:
-        caller: Who asks.
-        body: Of the request.
-        asked: All that the request asks for.
-        trade_id: Of the trade; None: it gets the id of the command.
-        derive: Checks a request that is new; returns further fields of its command.
-    """
-    ctx, outcome = caller.ctx, caller.known(asked)
-    if outcome is None:
-        identity = caller.identity(asked)
-        command = JournalCommand(
-            **identity,
-            by=caller.principal.signature(body.by),
-            reason=body.reason,
-            dry_run=body.dry_run,
-            trade_id=trade_id or identity["command_id"],
-            **derive(),
-        )
-        outcome = await commands.submit(ctx, command)
-        if outcome is None:
-            return success(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
+    """Return how a command was decided, and its trade as it stands then; as ``Caller.decided``."""
+    ctx, outcome = caller.ctx, await caller.decided(body, asked, make)
+    if isinstance(outcome, dict):
+        return success(outcome, 202)
     journal, name = ctx.views.journal, outcome.subject
     if not outcome.dry_run:
         await journal.wait_for(name, outcome.revision, commands.WAIT_S)

@@ -194,46 +194,34 @@ async def decide(
         asked: Further fields of the command, as the request says them.
         derive: Checks a request that is new; returns the fields that follow from what stands now.
     """
-    outcome = caller.known(about(line, action, body, asked))
-    if outcome is None:
-        command = _command(caller, line, action, body, asked, told=derive())
-        outcome = await commands.submit(caller.ctx, command)
-        if outcome is None:
-            return plain(commands.body(command.command_id, None, dry_run=body.dry_run), 202)
-    await caller.ctx.views.versions.wait_for(line, outcome.revision, commands.WAIT_S)
+    ctx = caller.ctx
+    outcome = await caller.decided(
+        body,
+        about(line, action, body, asked),
+        lambda told: _command(ctx, line, action, body, {**told, **asked, **derive()}),
+    )
+    if isinstance(outcome, dict):
+        return plain(outcome, 202)
+    await ctx.views.versions.wait_for(line, outcome.revision, commands.WAIT_S)
     return outcome
 
 
 def _command(
-    caller: Caller,
-    line: Line,
-    action: ModelAction,
-    body: ModelBody,
-    asked: dict[str, Any],
-    *,
-    told: dict[str, Any],
+    ctx: AppContext, line: Line, action: ModelAction, body: ModelBody, told: dict[str, Any]
 ) -> ModelCommand:
-    ctx, (strategy, timeframe_ms), revision = caller.ctx, line, body.expected_revision
-    now_ms = ctx.wall_ms()
-    market_ms = clock.known_ms(ctx.views, now_ms)
-    if asked.get("version") is not None:
-        version = ctx.views.versions.require_version(*line, asked["version"])
-        told["model"] = version.model
+    (strategy, timeframe_ms), revision, now_ms = line, body.expected_revision, ctx.wall_ms()
+    if told.get("version") is not None:
+        told["model"] = ctx.views.versions.require_version(*line, told["version"]).model
     if action == "retrain":
         told["closes"] = _closes(ctx, timeframe_ms)
     return ModelCommand(
-        **caller.identity(about(line, action, body, asked)),
-        by=caller.principal.signature(body.by),
-        reason=body.reason,
-        dry_run=body.dry_run,
         # Of two that come together one wins: both were meant for what they saw.
         expected_revision=ctx.views.versions.revision(*line) if revision is None else revision,
         strategy=strategy,
         timeframe_ms=timeframe_ms,
         action=action,
-        market_ms=now_ms if market_ms is None else market_ms,
+        market_ms=clock.commanded_ms(ctx.views, now_ms),
         effective_from_ms=clock.effective_from_ms(ctx.views, now_ms),
-        **asked,
         **told,
     )
 
@@ -330,9 +318,9 @@ async def _roll_back_deployment(
     known = caller.known(about(line, "rollback", body, asked))
     at_ms = ctx.wall_ms() if known is None else known.event_time_ms
     switch = {"deployment": deployment_id, "dry_run": body.dry_run, "reason": body.reason}
-    identity = caller.identity(switch, "config")
-    settled = ctx.views.outcomes.get(identity["command_id"])
-    config = None if settled else _config_command(caller, deployment, body, identity, at_ms)
+    told = caller.told(body, switch, "config")
+    settled = ctx.views.outcomes.get(told["command_id"])
+    config = None if settled else _config_command(ctx, deployment, told, at_ms)
     outcome = await decide(caller, line, "rollback", body, asked)
     if isinstance(outcome, Response):
         if config is not None:
@@ -351,33 +339,26 @@ async def _roll_back_deployment(
         except GatewayError as failed:  # the model is back all the same: the caller must know
             failed.message = f"{outcome.detail}; config {deployment.config_id}: {failed.message}"
             raise
-        body_["config"] = commands.body(identity["command_id"], settled, dry_run=body.dry_run)
+        body_["config"] = commands.body(told["command_id"], settled, dry_run=body.dry_run)
     return plain(body_)
 
 
 def _config_command(
-    caller: Caller,
-    deployment: DeploymentChanged,
-    body: RollbackBody,
-    identity: dict[str, Any],
-    at_ms: int,
+    ctx: AppContext, deployment: DeploymentChanged, told: dict[str, Any], at_ms: int
 ) -> ConfigCommand | None:
     """Return the command that makes the config of a deployment ACTIVE; None where it was.
 
     ``at_ms`` is the wall time of the rollback: what was ACTIVE then decides, however late the
     request is repeated.
     """
-    ctx, name = caller.ctx, deployment.strategy
+    name = deployment.strategy
     configs, now_ms = ctx.views.configs, ctx.wall_ms()
     active = configs.active(name, at_ms)
     if active is not None and active.config_id == deployment.config_id:
         return None
     version = configs.require_version(name, deployment.config_id, now_ms)
     return ConfigCommand(
-        **identity,
-        by=caller.principal.signature(body.by),
-        reason=body.reason or f"rollback to {deployment.deployment_id}",
-        dry_run=body.dry_run,
+        **told | {"reason": told["reason"] or f"rollback to {deployment.deployment_id}"},
         expected_revision=configs.revision(name),
         strategy=name,
         action="activate",

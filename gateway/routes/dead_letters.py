@@ -123,22 +123,19 @@ async def drop(body: DropBody, caller: CallerDep) -> Response:
 async def _settle(caller: Caller, action: Action, body: LettersBody) -> Response:
     ctx, said = caller.ctx, body.model_dump(exclude={"ids"})
     asked = {"action": action, "ids": sorted(body.ids), **said}
-    identities = {name: caller.identity(asked, name) for name in body.ids}
+    identities = {name: caller.told(body, asked, name) for name in body.ids}
     new = [name for name, each in identities.items() if not _decided(ctx, each["command_id"])]
     for name in new:
         _require_open(ctx, name)
     letters = await _letters(ctx, new) if action == "replay" else {}
     wanted = [
         LetterCommand(
-            **identity,
+            **told,
             letter_id=name,
             action=action,
             letter=letters.get(name),
-            by=caller.principal.signature(body.by),
-            reason=body.reason,
-            dry_run=body.dry_run,
         )
-        for name, identity in identities.items()
+        for name, told in identities.items()
     ]
     # What goes back to its topic keeps the trace that it had.
     decided = await asyncio.gather(

@@ -300,25 +300,24 @@ async def _command(
     action, name = about
     ctx, revision = caller.ctx, body.expected_revision
     said = body.model_dump(include=set(CommandBody.model_fields))
-    now_ms = ctx.wall_ms()
-    command = ConfigCommand(
-        **caller.identity({"action": action, "strategy": name, **asked, **said}),
-        by=caller.principal.signature(body.by),
-        reason=body.reason,
-        dry_run=body.dry_run,
-        # Of two that come together one wins: both were meant for what they saw.
-        expected_revision=ctx.views.configs.revision(name) if revision is None else revision,
-        strategy=name,
-        action=action,
-        effective_from_ms=(
-            clock.effective_from_ms(ctx.views, now_ms) if action == "activate" else None
+    outcome = await caller.decided(
+        body,
+        {"action": action, "strategy": name, **asked, **said},
+        lambda told: ConfigCommand(
+            **told,
+            # Of two that come together one wins: both were meant for what they saw.
+            expected_revision=ctx.views.configs.revision(name) if revision is None else revision,
+            strategy=name,
+            action=action,
+            effective_from_ms=(
+                clock.effective_from_ms(ctx.views, ctx.wall_ms()) if action == "activate" else None
+            ),
+            **asked,
         ),
-        **asked,
     )
-    outcome = await commands.submit(ctx, command)
-    answer = commands.body(command.command_id, outcome, dry_run=body.dry_run)
-    if outcome is None:
-        return plain(answer, 202)
+    if isinstance(outcome, dict):
+        return plain(outcome, 202)
+    answer = commands.body(outcome.command_id, outcome, dry_run=outcome.dry_run)
     return plain({"outcome": answer, "config": await _subject(ctx, name, outcome)})
 
 

@@ -49,6 +49,12 @@ def market_ms(views: ReadModel, wall_ms: int) -> int | None:
     return min(max((now, *near)), LAST_MS)
 
 
+def commanded_ms(views: ReadModel, wall_ms: int) -> int:
+    """Return the market time of a command; the wall clock where no market is known."""
+    market = known_ms(views, wall_ms)
+    return wall_ms if market is None else market
+
+
 def known_ms(views: ReadModel, wall_ms: int) -> int | None:
     """Return market time for a command: a clock that has stopped runs on for a moment alone.
 
