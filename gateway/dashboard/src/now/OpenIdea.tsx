@@ -9,6 +9,7 @@ import { useLive } from '../live/LiveStore'
 import { Button } from '../ui/Button'
 import { DirectionMark } from '../ui/DirectionMark'
 import { GradeMark } from '../ui/GradeMark'
+import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import { Tag } from '../ui/Tag'
 import styles from './OpenIdea.module.css'
 import { ageOf, openReturn, rightText } from './words'
@@ -40,22 +41,22 @@ export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }
       >
         Note a trade
       </Button>
-      <dl className={styles.facts}>
-        <Fact
+      <ItemFacts>
+        <ItemFact
           name="Expected after costs"
           value={`${signedPercent(low)} … ${signedPercent(high)}`}
           note={`mean ${signedPercent(mean)}`}
         />
-        <Fact name="Ideas like it" {...(detail === null ? { value: '–' } : rightText(detail.similar))} />
-        <Fact name="Entry" value={priceText(idea.entry_price ?? idea.reference_price)} />
-        <Fact name="Target" value={priceText(idea.target_price)} />
-        <Fact
+        <ItemFact name="Ideas like it" {...(detail === null ? { value: '–' } : rightText(detail.similar))} />
+        <ItemFact name="Entry" value={priceText(idea.entry_price ?? idea.reference_price)} />
+        <ItemFact name="Target" value={priceText(idea.target_price)} />
+        <ItemFact
           name="Wrong at"
           value={priceText(idea.stop_price)}
           note={idea.risk === null ? '' : `risks ${percent(idea.risk, 2)}`}
         />
-        <Fact name="Age" value={age.value} note={age.late ?? `ends ${stampText(idea.expires_ms)}`} />
-      </dl>
+        <ItemFact name="Age" value={age.value} note={age.late ?? `ends ${stampText(idea.expires_ms)}`} />
+      </ItemFacts>
     </article>
   )
 }
@@ -85,16 +86,5 @@ function Made({ idea, cost }: { idea: IdeaItem; cost: number | null }) {
       <b className={net < 0 ? 'down' : 'up'}>{signedPercent(net)}</b>{' '}
       <span className="muted">after costs, before funding</span>
     </p>
-  )
-}
-
-function Fact({ name, value, note = '' }: { name: string; value: string; note?: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        {value} <span className="muted">{note}</span>
-      </dd>
-    </div>
   )
 }
