@@ -101,4 +101,4 @@ def test_without_a_version_in_staging_the_page_says_what_comes_first(stage, new_
     page = new_page(stage, "#/challenges").page
 
     expect(page.get_by_text("No version is in Staging")).to_be_visible()
-    expect(page.get_by_text("Move a version to Staging on the page of models")).to_be_visible()
+    expect(page.get_by_text("the page of models moves one there")).to_be_visible()
