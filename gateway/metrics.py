@@ -37,7 +37,24 @@ from schemas.telemetry import (
 
 STAGES = ("regime", "inference", "risk", "serialisation")
 STAGE_BUCKETS_S = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-AGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0)
+AGE_BUCKETS_S = (
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.3,
+    0.35,
+    0.4,
+    0.5,
+    0.7,
+    1.0,
+    2.0,
+    5.0,
+    30.0,
+)
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 # Of routes, by the first part of their paths after /api and /api/v1; other paths are one family.
 FAMILIES = frozenset(

@@ -10,9 +10,14 @@ from schemas.configs import ConfigChanged
 from schemas.jobs import BacktestRequest, JobResult, TuningRequest
 from schemas.models import ModelServing
 
-ORIGINS = 10_000  # held; the oldest leave
-KINDS = frozenset(
-    (ModelServing, ConfigChanged, CommandOutcome, BacktestRequest, TuningRequest, JobResult)
+LIMIT = 10_000  # held; the oldest leave
+ORIGINS = (
+    ModelServing,
+    ConfigChanged,
+    CommandOutcome,
+    BacktestRequest,
+    TuningRequest,
+    JobResult,
 )
 
 
@@ -23,10 +28,8 @@ class OriginsView:
         self._arrivals: dict[tuple[str, int, int], Arrival] = {}
 
     def put(self, arrival: Arrival) -> None:
-        """Take a record of these kinds from its place; others change nothing."""
+        """Take one of these records from its place."""
         record = arrival.record
-        if type(record) not in KINDS:
-            return
         if isinstance(record, JobResult):
             record = record.model_copy(update={"result": None})
         place = arrival.topic, arrival.partition, arrival.offset
@@ -38,7 +41,7 @@ class OriginsView:
             arrival.trace_id,
             arrival.git_commit,
         )
-        if len(self._arrivals) > ORIGINS:
+        if len(self._arrivals) > LIMIT:
             del self._arrivals[next(iter(self._arrivals))]
 
     def __iter__(self) -> Iterator[Arrival]:

@@ -34,7 +34,7 @@ from gateway.views.journal import JournalView
 from gateway.views.ledger import LedgerView
 from gateway.views.mlflow import MlflowView
 from gateway.views.models import ModelsView
-from gateway.views.origins import OriginsView
+from gateway.views.origins import ORIGINS, OriginsView
 from gateway.views.outcomes import OutcomesView
 from gateway.views.portfolio import PortfolioView
 from gateway.views.refdata import RefdataView
@@ -165,6 +165,8 @@ class ReadModel:
             SystemEvent: lambda event, arrival: self.events.put(event, arrival.offset),
             PredictionReply: lambda *_: None,  # for whoever asked, not for a view
         }
+        for kind in ORIGINS:
+            self._folds[kind] = self._with_origin(self._folds[kind])
 
     @property
     def recorded(self) -> bool:
@@ -188,8 +190,15 @@ class ReadModel:
     def fold(self, arrival: Arrival) -> None:
         """Take one record into the views; raises ``KeyError`` for a type not read here."""
         self.last_append_ms[arrival.topic] = arrival.appended_ms
-        self._folds[type(arrival.record)](arrival.record, arrival)
-        self.origins.put(arrival)
+        record = arrival.record
+        self._folds[type(record)](record, arrival)
+
+    def _with_origin(self, fold: Callable[[Any, Arrival], object]) -> Callable[[Any, Arrival], None]:
+        def folded(record: Any, arrival: Arrival) -> None:
+            fold(record, arrival)
+            self.origins.put(arrival)
+
+        return folded
 
     def fold_past(self, arrival: Arrival) -> None:
         """Take a record that lies before the window that was read; what is there already stays.
@@ -309,7 +318,8 @@ class ReadModel:
         pushed_out = self._view_for(signal).signals.put(signal.event_time_ms, compact)
         self.signals[signal.signal_id] = compact
         self.horizon.setdefault(arrival.partition, arrival.offset)
-        self._forget(pushed_out)
+        if pushed_out:
+            self._forget(pushed_out)
 
     def _forget(self, signals: list[CompactSignal]) -> None:
         for old in signals:
