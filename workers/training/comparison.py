@@ -84,13 +84,18 @@ def compare_models(
     except NotComparable as error:
         return _unable(champion.model_version, str(error), len(rows))
     mine = challenger.of(later)
-    return _decided(
+    decided = _decided(
         champion.model_version,
         (table, rows, labels.horizon_bars),
         plan.gates.comparison,
         Judged(answers, _trading(table, rows, answers.served, labels)),
         Judged(mine, _trading(table, rows, mine.served, labels)),
     )
+    lost = ", ".join(symbol for symbol in champion.symbols if symbol not in table.series)
+    if decided.verdict != "promote" or not lost:
+        return decided
+    waits = f"it was not trained on {lost}: while the champion predicts it, this waits in Staging"
+    return decided.model_copy(update={"reasons": (*decided.reasons, waits)})
 
 
 def _load(champion: ModelRegistered, labels: LabelPlan) -> LoadedEnsemble:

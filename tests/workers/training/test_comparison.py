@@ -92,6 +92,17 @@ def test_a_challenger_that_knows_more_is_promoted_on_the_rows_held_out(trained, 
     assert result.from_ms > champion.trained_to_ms
 
 
+def test_a_better_challenger_that_lacks_a_symbol_of_the_champion_says_that_it_waits(
+    trained, champion
+):
+    wider = champion.model_copy(update={"symbols": (*champion.symbols, "SOLUSDT")})
+
+    result = compared(wider, trained, knowing(trained, 0.3))
+
+    assert result.verdict == "promote"
+    assert result.reasons[-1].startswith("it was not trained on SOLUSDT")
+
+
 def test_what_serves_decides_and_the_universal_models_stand_beside_it(trained, champion):
     ours = ModelAnswers(knowing(trained, 0.3), trained.answers.served, "blend")
 
