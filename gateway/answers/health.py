@@ -158,10 +158,14 @@ def _process(ctx: AppContext, name: str) -> dict[str, Any]:
 
 
 def _is_silent(ctx: AppContext, name: str) -> bool:
-    """Whether a process that has not stopped says nothing for too long."""
-    state = ctx.views.statuses[name].state
-    limit_ms = STARTED_WITHIN_MS if state in {"starting", "restoring"} else SILENT_AFTER_MS
-    silent_ms = ctx.wall_ms() - ctx.views.status_ms[name]
+    """Whether a process that has not stopped says nothing for too long.
+
+    One that has said nothing since the gateway began may be starting, as after a crash of all.
+    """
+    state, said_ms = ctx.views.statuses[name].state, ctx.views.status_ms[name]
+    starts = state in {"starting", "restoring"} or said_ms < ctx.bus.began_ms
+    limit_ms = STARTED_WITHIN_MS if starts else SILENT_AFTER_MS
+    silent_ms = ctx.wall_ms() - max(said_ms, ctx.bus.began_ms)
     # Without a broker nothing is heard of anybody.
     return state != "stopping" and silent_ms > limit_ms and ctx.bus.connected
 

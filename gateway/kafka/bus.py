@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -45,10 +44,11 @@ PRODUCER = {"enable_idempotence": True, "max_request_size": 2_097_152}  # as of 
 
 
 class Bus(Protocol):
-    """What the gateway needs of a message bus; the broker was last heard at ``heard_ms``."""
+    """What the gateway needs of a message bus; wall times of its first and last contact."""
 
     ready: bool
     connected: bool
+    began_ms: int
     heard_ms: int
     lag: dict[str, int]
     process_lag: dict[str, int]
@@ -101,7 +101,7 @@ class KafkaBus:
     def __init__(self, settings: GatewaySettings) -> None:
         self.ready = False
         self.connected = False
-        self.heard_ms = 0
+        self.began_ms = self.heard_ms = 0
         self.lag: dict[str, int] = {}
         self.process_lag: dict[str, int] = {}
         self._settings = settings
@@ -220,8 +220,8 @@ class KafkaBus:
     async def _read(self, inbox: Inbox) -> None:
         await self._connect()
         first_ends: dict[TopicPartition, int] = {}
-        began_s, failing = time.monotonic(), False
-        self.connected, self.heard_ms = True, wall_ms()
+        self.connected, failing = True, False
+        self.began_ms = self.heard_ms = wall_ms()
         self._tasks.append(asyncio.create_task(self._watch(), name="watch broker"))
         self._tasks.append(asyncio.create_task(self._measure_lags(), name="measure lags"))
         while True:
@@ -241,7 +241,7 @@ class KafkaBus:
                 gc.freeze()  # views stay: walking them would slow their reading, and stall requests
                 self.ready = await self._caught_up(first_ends)
                 if self.ready:
-                    log.info("views.ready", seconds=round(time.monotonic() - began_s, 2))
+                    log.info("views.ready", seconds=(wall_ms() - self.began_ms) / 1_000)
             await asyncio.sleep(0)  # requests are answered between two polls
 
     async def _connect(self) -> None:

@@ -72,6 +72,8 @@ from schemas.status import (
 from schemas.trades import TradeResult
 from streams.evaluation.trade_outcome import TradeOutcome
 
+Fold = Callable[[Any, Arrival], object]
+
 
 @dataclass(frozen=True)
 class UnreadableCount:
@@ -125,7 +127,7 @@ class ReadModel:
         self.last_append_ms: dict[str, int] = {}
         self.feature_names: tuple[str, ...] = ()  # of the newest vector of any series
         self._feature_names: dict[tuple[str, ...], tuple[str, ...]] = {}  # one tuple for all
-        self._folds: dict[type[Record], Callable[[Any, Arrival], object]] = {
+        self._folds: dict[type[Record], Fold] = {
             Bar: self._bar,
             FeatureVector: self._features,
             RegimeProbabilities: self._regime,
@@ -193,7 +195,7 @@ class ReadModel:
         record = arrival.record
         self._folds[type(record)](record, arrival)
 
-    def _with_origin(self, fold: Callable[[Any, Arrival], object]) -> Callable[[Any, Arrival], None]:
+    def _with_origin(self, fold: Fold) -> Fold:
         def folded(record: Any, arrival: Arrival) -> None:
             fold(record, arrival)
             self.origins.put(arrival)

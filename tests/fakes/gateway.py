@@ -37,7 +37,7 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.ready = self.connected = True
-        self.heard_ms = 0
+        self.began_ms = self.heard_ms = 0
         self.lag: dict[str, int] = {}
         self.process_lag: dict[str, int] = {}
         self.published: list[tuple[Record, str]] = []

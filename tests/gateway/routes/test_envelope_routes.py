@@ -578,6 +578,18 @@ async def test_a_process_that_says_nothing_more_is_a_reason_to_worry(gateway, sa
     assert not worries or f"since {stamp_text(said_ms)}: hung or ended" in worries[0]
 
 
+@pytest.mark.parametrize(("began_s", "shown"), [(240, "running"), (241, "silent")])
+async def test_a_process_heard_only_before_the_gateway_began_may_be_starting(
+    gateway, began_s, shown
+):
+    gateway.bus.began_ms = WALL_MS - began_s * 1_000
+    gateway.bus.feed(status("archive", models=()), appended_ms=WALL_MS - 900_000)
+
+    body = await gateway.get("/health")
+
+    assert body["processes"]["archive"]["state"] == shown
+
+
 async def test_processes_that_fell_silent_are_one_reason_that_names_them_all(gateway):
     for ago_s, name in ((60, "signals"), (240, "market"), (30, "inference")):
         said_ms = WALL_MS - ago_s * 1_000
