@@ -67,7 +67,7 @@ def create(
         int | None, typer.Option(help="Of each model, before anything is decided; by the config.")
     ] = None,
     deadline_hours: Annotated[
-        float | None, typer.Option(help="Then the champion is kept; by the config.")
+        float | None, typer.Option(help="Wall clock; then the champion is kept; by the config.")
     ] = None,
     reason: Reason = "",
     dry_run: DryRun = False,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import typer
@@ -26,8 +27,8 @@ def ideas(
     as_json: Json = False,
 ) -> None:
     """List open ideas by their rank, then those that ended, the newest first. Advice, no order."""
-    asked = {"ticker": ticker, "timeframe": timeframe, "limit": limit}
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    asked: dict[str, str | int | None] = {"ticker": ticker, "timeframe": timeframe, "limit": limit}
+    query = _query(asked)
     with report_errors():
         address = gateway_url(url)
         rows = [
@@ -36,4 +37,16 @@ def ideas(
             if state in (None, each)
             for row in request_json(address, f"api/ideas?state={each}&{query}")["data"]["ideas"]
         ]
-    show(rows, lambda: idea_lines(rows), as_json=as_json)
+        asked.pop("limit")
+        why = {} if rows or as_json else _suppressed(address, asked)
+    show(rows, lambda: idea_lines(rows, why), as_json=as_json)
+
+
+def _suppressed(address: str, asked: dict[str, str | int | None]) -> Mapping[str, Any]:
+    query = _query(asked)
+    answer: Mapping[str, Any] = request_json(address, f"api/ideas/suppressed?{query}")["data"]
+    return answer
+
+
+def _query(asked: dict[str, str | int | None]) -> str:
+    return urlencode({name: value for name, value in asked.items() if value is not None})

@@ -56,6 +56,22 @@ def _with_config(spec: SPEC, name: str, config: Answer) -> SPEC:
         faults = "; ".join(error_lines(invalid))
         raise fail(f"with config {config['config_id']} of {name}: {faults}", 2) from None
     use = whole.config
-    taken = [f"{field}={getattr(whole, field)}" for field in (use.taken if use else ())]
+    taken = [f"{field}={_said(getattr(whole, field))}" for field in (use.taken if use else ())]
     note(f"config {config['config_id']} of {name}: {', '.join(taken) or 'nothing is taken'}")
     return cast(SPEC, whole)
+
+
+def _said(value: object) -> object:
+    """Return a setting as options name it: of exits, those that are set."""
+    from schemas.exits import Exits
+
+    if not isinstance(value, Exits):
+        return value
+    told = {name: each for name, each in value if each not in (None, {})}
+    return " ".join(
+        f"{name}={_levels(each) if isinstance(each, dict) else each}" for name, each in told.items()
+    )
+
+
+def _levels(gains: dict[str, float]) -> str:
+    return ",".join(f"{minutes}:{gain}" for minutes, gain in gains.items())

@@ -50,8 +50,9 @@ def keys_create(
         record, text = create_key(settings, name.strip(), scope, expires_ms, _operator(""))
     until = "for ever" if expires_ms is None else f"until {time_text(expires_ms)} UTC"
     about = (
-        f"key {record.key_id} of {record.name} may {scope}, {until}. It is shown this once: keep "
-        "it in REGIMEFLOW_API_KEY_FILE or another store of secrets"
+        f"key {record.key_id} of {record.name} has the scope {scope}, {until}. It is shown this "
+        "once: keep it in REGIMEFLOW_API_KEY_FILE or another store of secrets. A gateway asks for "
+        "keys where REGIMEFLOW_API_KEYS=true or an issuer is set"
     )
     show({**_document(record), "key": text}, [text, about], as_json=as_json)
 

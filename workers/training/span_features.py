@@ -90,7 +90,10 @@ def _give_up(waiting: dict[str, int], progress: OnProgress) -> None:
 
 
 def _named(waiting: dict[str, int]) -> str:
-    return "waiting for the features of " + ", ".join(
-        f"{symbol} at {np.datetime64(close_ms, 'ms')}Z"
-        for symbol, close_ms in sorted(waiting.items())
+    symbols: dict[int, list[str]] = {}
+    for symbol, close_ms in sorted(waiting.items()):
+        symbols.setdefault(close_ms, []).append(symbol)
+    return "waiting for the features of " + "; ".join(
+        f"{', '.join(names)} at {np.datetime64(close_ms, 'ms').astype('datetime64[m]')}Z"
+        for close_ms, names in symbols.items()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.cli.config_commands import outcome_lines
+from deploy.cli.tables.cells import counted
 
 SHOWN_POINTS = 12
 VARIANTS = ("champion", "challenger")
@@ -38,7 +39,7 @@ def details_lines(row: dict[str, Any]) -> list[str]:
     points = row["points"][-SHOWN_POINTS:]
     left_out = len(row["points"]) - len(points)
     without = f", without the first {left_out}" if left_out else ""
-    looks = (f"  {p['time'][:16]}  {p['blocks']:>5} blocks  {_gain(p)}" for p in points)
+    looks = (f"  {p['time'][:16]}  {counted(p['blocks'], 'block'):>12}  {_gain(p)}" for p in points)
     return [
         challenge_line(row),
         row["reason"],
@@ -72,7 +73,9 @@ def evaluation_lines(row: dict[str, Any]) -> list[str]:
 def _sequence_lines(sequence: dict[str, Any]) -> list[str]:
     bars, trades = sequence["more_bars"], sequence["more_trades"]
     level = f"{1.0 - sequence['alpha']:.1%}"
-    evidence = f"{sequence['blocks']} blocks of {sequence['outcomes']} outcomes"
+    evidence = (
+        f"{counted(sequence['blocks'], 'block')} of {counted(sequence['outcomes'], 'outcome')}"
+    )
     lines = [f"gain {_gain(sequence)} at {level}, whenever one looks; {evidence}"]
     if bars or trades:
         wait = f"{bars} more bars" if bars else f"{trades} more trades"

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 from deploy.cli.tables.cells import counted
 
 KeyPath = tuple[str, ...]
+TIMES = "times: wall clock; of the config as shipped, market time"
 
 
 class Difference(TypedDict):
@@ -36,7 +37,7 @@ def config_lines(document: Mapping[str, Any]) -> list[str]:
     """Return the versions of a strategy, oldest first."""
     if not document["configs"]:
         return [f"{document['strategy_name']} had no configs at {document['as_of']} (wall clock)"]
-    return [*(summary_line(config) for config in document["configs"]), "times: wall clock"]
+    return [*(summary_line(config) for config in document["configs"]), TIMES]
 
 
 def summary_line(config: Mapping[str, Any]) -> str:

@@ -329,6 +329,7 @@ def bars(tmp_path: Path) -> str:
 OWN = """
 strategy: {name: MyStrategy, entry_point: ema_cross}
 strategy_service: {defaults: {timerange: "20200920-", stake_amount: 500}}
+exits: {stoploss: -0.5, minimal_roi: {"0": 9, "60": 8}}
 """
 
 
@@ -343,7 +344,8 @@ async def test_what_runs_here_takes_the_active_config_of_its_strategy(
     search = await asyncio.to_thread(named_strategy, TuningSpec(strategy_name=NAME))
 
     assert ran.exit_code == 0, ran.output
-    assert "of MyStrategy: equity=500.0, from_ms=1600560000000, leverage=1.0" in ran.stderr
+    exits = "exits=stoploss=-0.5 minimal_roi=0:9.0,60:8.0"
+    assert f"of MyStrategy: equity=500.0, {exits}, from_ms=1600560000000" in ran.stderr
     assert json.loads(ran.stdout)["spec"]["strategy"] == "ema_cross"
     assert search.config is not None
     assert (search.strategy_name, search.config.strategy, search.equity) == (

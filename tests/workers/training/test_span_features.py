@@ -79,7 +79,7 @@ def test_features_that_stay_away_are_named_and_the_rest_goes_on():
 
     assert read == [("BTCUSDT", close_time(LAST)), ("ETHUSDT", close_time(3))]
     assert topic.second == pytest.approx(QUIET_S, abs=1.0)
-    named = "waiting for the features of ETHUSDT at 2025-06-15T15:28:00.000Z"
+    named = "waiting for the features of ETHUSDT at 2025-06-15T15:28Z"
     assert topic.notes[0].startswith(named)
     assert topic.notes[-1] == f"{named}: waited {QUIET_S:.0f} s, going on without"
 
