@@ -58,6 +58,10 @@ class CommandGroup(TyperGroup):
             if value is not None and repr(value) not in message:
                 message += f", not {value!r}"
             code = fail(f"{message}; `{path} --help` explains it", error.exit_code).exit_code
+        except BrokenPipeError:  # the reader of the output has closed it
+            raise
+        except OSError as error:  # such as of a path that no machine has
+            code = fail(str(error)).exit_code
         sys.exit(code or 0)
 
 

@@ -67,6 +67,8 @@ def request_json(
 ) -> Answer:
     """Return the answer to one request: a POST with a body, a GET without.
 
+    Exit code 2 for a path with an empty part, which stands for a name.
+
     Args:
         url: Of the gateway, with a slash at its end.
         path: Without a slash at its start.
@@ -77,6 +79,8 @@ def request_json(
     Raises:
         GatewayFailed: The gateway refused it, or does not answer.
     """
+    if "" in path.partition("?")[0].split("/"):  # the path would be another route's
+        raise fail("a name is empty, expected some text", 2)
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - gateway_url has checked the scheme
         f"{url}{path}",

@@ -118,7 +118,10 @@ def correct(
     as_json: Json = False,
 ) -> None:
     """Correct a trade, such as by its exit; every revision is kept."""
-    body: dict[str, Any] = {**trade.said(), **dict.fromkeys(clear or ())}
+    said, cleared = trade.said(), clear or []
+    if both := sorted(said.keys() & set(cleared)):
+        raise fail(f"{', '.join(both)}: give a value, or take it back with --clear", 2)
+    body: dict[str, Any] = {**said, **dict.fromkeys(cleared)}
     if action is not None:
         body["action"] = action
     if not body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -19,11 +20,14 @@ SAID = (
 SHOWN = ("grade", "net_return", "profit")  # an import leaves them alone: they are computed
 NEEDED = ("ticker", "action", "opened")
 
+Said = dict[str, str]  # what a line says, by its column
+
 
 def to_csv(trades: Iterable[dict[str, Any]]) -> str:
     """Return trades as the routes show them, oldest first, as a table with a header."""
     text = io.StringIO()
-    table = csv.DictWriter(text, (*SAID, *SHOWN), lineterminator="\n")
+    # With its usual end of a line the library quotes every text that breaks one.
+    table = csv.DictWriter(text, (*SAID, *SHOWN))
     table.writeheader()
     for each in trades:
         trade, result, grounds = each["trade"], each["result"] or {}, each["grounds"] or {}
@@ -53,7 +57,8 @@ def _time(epoch_ms: int | None) -> str | None:
 def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number of each line that ends a trade, and the trade as the route takes it.
 
-    The same line has the same id, so that importing a file again adds nothing.
+    The same line has the same id wherever it stands, so that importing a file again adds only
+    what is new in it. Of lines that say the same each is a trade.
 
     Raises:
         ValueError: A column or a value is none that can be; the message says which and where.
@@ -72,23 +77,33 @@ def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             )
             + f"; expected some of {', '.join(SAID)}"
         )
+    alike = Counter[tuple[tuple[str, str], ...]]()
     try:
         for row in table:
-            yield table.line_num, _body(table.line_num, row)
+            said = _said(table.line_num, row)
+            content = tuple(sorted(said.items()))
+            said.setdefault("trade_id", derived_id("journal.import", alike[content], *content))
+            alike[content] += 1
+            yield table.line_num, _body(table.line_num, said)
     except csv.Error as error:
         raise ValueError(f"line {table.line_num}: {error}, expected CSV") from None
 
 
-def _body(line: int, row: dict[str, Any]) -> dict[str, Any]:
+def _said(line: int, row: dict[str, Any]) -> Said:
     if None in row or None in row.values():
         raise ValueError(f"line {line}: expected as many values as there are columns")
-    said = {name: value.strip() for name, value in row.items() if name in SAID and value.strip()}
+    told = ((name, value) for name, value in row.items() if name in SAID)
+    kept = ((name, value if name == "notes" else value.strip()) for name, value in told)
+    said = {name: value for name, value in kept if value}
     empty = [name for name in NEEDED if name not in said]
     if empty:
         raise ValueError(f"line {line}: {', '.join(empty)}: expected a value")
     if ("exit" in said) != ("closed" in said):
         raise ValueError(f"line {line}: exit and closed belong together: give both, or neither")
-    said.setdefault("trade_id", derived_id("journal.import", line, *sorted(said.items())))
+    return said
+
+
+def _body(line: int, said: Said) -> dict[str, Any]:
     body: dict[str, Any] = {n: v for n, v in said.items() if n not in ("opened", "closed")}
     for name in ("opened", "closed"):
         if name in said:

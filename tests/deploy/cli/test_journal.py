@@ -85,6 +85,28 @@ async def test_lines_of_a_file_are_recorded_once_and_refusals_are_named(gateway,
     assert "0 added, 2 stood like that already" in second.stdout
 
 
+async def test_a_line_that_has_moved_is_the_same_trade_and_two_alike_are_two(gateway, tmp_path):
+    header, old = "ticker,action,opened\n", "BTC-USD,skipped,2025-06-15T15:11\n" * 2
+    file = tmp_path / "mine.csv"
+    file.write_text(header + old)
+    first = await asked(gateway, "journal", "import", str(file))
+    file.write_text(f"{header}BTC-USD,missed,2025-06-15T15:12\n{old}")
+    second = await asked(gateway, "journal", "import", str(file))
+
+    assert (first["added"], first["unchanged"]) == (2, 0)
+    assert (second["added"], second["unchanged"]) == (1, 2)
+
+
+@pytest.mark.parametrize("notes", [" between ", "one\rtwo", "one\r\ntwo\n"])
+async def test_notes_come_back_to_the_last_character(gateway, notes):
+    added = await asked(gateway, "journal", "add", *EXECUTED, "--id", "a", "--notes", notes)
+    await call(gateway, "journal", "export", "trades.csv")
+
+    assert added["trade"]["trade"]["notes"] == notes
+    again = await asked(gateway, "journal", "import", "trades.csv")
+    assert again == {"added": 0, "unchanged": 1, "refused": []}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -112,6 +134,10 @@ async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, tex
         (("add", *EXECUTED[:4]), 2, "needs its price: --entry"),
         (("add", *EXECUTED, "--opened", "soon"), 2, "time 'soon'"),
         (("correct", "--id", "x"), 2, "nothing to correct"),
+        (("correct", "--id", "x", "--clear", "exit", "--exit", "5"), 2, "exit: give a value, or"),
+        (("show", ""), 2, "a name is empty"),
+        (("correct", "--id", "", "--exit", "5"), 2, "a name is empty"),
+        (("export", "x" * 300), 1, "File name too long"),
         (("correct", "--id", "x", "--exit", "1"), 1, "no trade 'x'"),
         (("show", "x"), 1, "`regimeflow journal list`"),
         (("show", "performance"), 2, "`regimeflow journal summary`"),
