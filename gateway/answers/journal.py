@@ -155,10 +155,11 @@ async def add(caller: Caller, body: TradeBody) -> Response:
     symbol = ctx.symbol(body.ticker)
 
     def new(told: dict[str, Any]) -> JournalCommand:
-        grounds = _grounds(ctx, body, symbol)
+        stands = _stands(ctx, body.trade_id)
+        grounds = _grounds(ctx, body, symbol, stands)
         said = body.model_dump(include=TRADE_FIELDS)
         said["side"] = body.side or _side(grounds)
-        _keep_times(ctx, body.trade_id, said)
+        _keep_times(stands, said)
         return JournalCommand(
             **told,
             trade_id=body.trade_id or told["command_id"],
@@ -181,7 +182,7 @@ async def correct(caller: Caller, trade_id: str, body: CorrectionBody) -> Respon
     def corrected(told: dict[str, Any]) -> JournalCommand:
         grounds = entry.grounds
         if "signal_id" in said or "idea_id" in said:
-            grounds = _grounds(ctx, body, entry.symbol)
+            grounds = _grounds(ctx, body, entry.symbol, entry)
         changes = {name: value for name, value in said.items() if name in TRADE_FIELDS}
         if changes.get("exit", "") is None:
             changes.setdefault("closed_ms", None)
@@ -223,16 +224,30 @@ def _trade(ctx: AppContext, said: dict[str, Any]) -> JournalTrade:
         raise Refused(errors.describe(error.errors())) from None
 
 
-def _grounds(ctx: AppContext, body: TradeBody | CorrectionBody, symbol: str) -> EntryGrounds | None:
-    """Return what a trade takes of what it is about; raises ``Unknown`` or ``Refused``."""
+def _grounds(
+    ctx: AppContext, body: TradeBody | CorrectionBody, symbol: str, stands: JournalEntry | None
+) -> EntryGrounds | None:
+    """Return what a trade takes of what it is about; raises ``Unknown`` or ``Refused``.
+
+    A trade that ``stands`` and is about the same keeps it: the signal may be held no longer.
+    """
     if body.signal_id is not None and body.idea_id is not None:
         raise Refused("signal_id, idea_id: expected one of them, got both")
+    known = None if stands is None or stands.symbol != symbol else stands.grounds
+    if known is not None and _about(known) == (body.signal_id, body.idea_id):
+        return known
     if body.idea_id is not None:
         idea = IdeaEvent.decode(ctx.views.ideas.require(body.idea_id).raw)
         if idea.symbol != symbol:
             raise Refused(f"idea_id: an idea of {idea.symbol}, expected one of {symbol}")
         return entry_grounds(idea)
     return None if body.signal_id is None else _signal_grounds(ctx, body.signal_id, symbol)
+
+
+def _about(grounds: EntryGrounds) -> tuple[str | None, str | None]:
+    """Return the signal and the idea as a request names them: an idea in place of its signal."""
+    idea_id = grounds.idea_id
+    return (grounds.signal_id if idea_id is None else None), idea_id
 
 
 def _signal_grounds(ctx: AppContext, signal_id: str, symbol: str) -> EntryGrounds:
@@ -276,14 +291,20 @@ def _strategy(ctx: AppContext, said: str | None, grounds: EntryGrounds | None) -
     return said or (grounds.strategy if grounds else running[0])
 
 
-def _keep_times(ctx: AppContext, trade_id: str | None, said: dict[str, Any]) -> None:
-    """Take times that are left out from the trade as it stands: adding it again adds nothing."""
+def _stands(ctx: AppContext, trade_id: str | None) -> JournalEntry | None:
+    """Return a trade as it stands; None for one that has no id, or is new."""
     if trade_id is None or not ctx.views.journal.revision(trade_id):
+        return None
+    return ctx.views.journal.require(trade_id)[-1]
+
+
+def _keep_times(stands: JournalEntry | None, said: dict[str, Any]) -> None:
+    """Take times that are left out from the trade as it stands: adding it again adds nothing."""
+    if stands is None:
         return
-    stands = ctx.views.journal.require(trade_id)[-1].trade
-    said["opened_ms"] = said["opened_ms"] or stands.opened_ms
+    said["opened_ms"] = said["opened_ms"] or stands.trade.opened_ms
     if said["exit"] is not None:
-        said["closed_ms"] = said["closed_ms"] or stands.closed_ms
+        said["closed_ms"] = said["closed_ms"] or stands.trade.closed_ms
 
 
 async def _answer(

@@ -165,6 +165,22 @@ async def test_pages_follow_each_other_and_filters_narrow(journal):
     assert (figures["skipped"], figures["missed"], figures["trades"]) == (1, 0, 5)
 
 
+@pytest.mark.parametrize("about", [{"signal_id": "s1"}, {"idea_id": "idea-BTCUSDT-1"}])
+async def test_a_trade_that_stands_needs_its_signal_no_longer(journal, about):
+    journal.bus.feed(signal(LAST, signal_id="s1"), idea_event(1))
+    trade = (await add(journal, {"trade_id": "t", **about}))["trade"]
+    views = journal.ctx.views
+    views.signals.clear()
+    views.ideas = type(views.ideas)()
+
+    again = await add(journal, {"trade_id": "t", "side": trade["trade"]["side"], **about})
+    corrected = await send(journal, "PUT", f"{TRADES}/t", {"exit": 46000, **about})
+
+    assert again["outcome"]["code"] == "same"
+    assert corrected["trade"]["grounds"] == trade["grounds"]
+    assert "is held" in await add(journal, {"trade_id": "t", "idea_id": "other"}, 404)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
