@@ -168,6 +168,8 @@ def _news(state: EventState, record: Record) -> Step:
 def _status(state: EventState, status: WorkerStatus) -> Step:
     name, now = status.process, status.state
     before = state.processes.get(name)
+    if (before, now) == ("degraded", "starting"):
+        now = "degraded"  # it is at its start still, or again: it tells once it runs
     after = replace(
         state,
         processes={**state.processes, name: now},

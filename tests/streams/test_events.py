@@ -54,6 +54,10 @@ def kinds(*records: Record) -> list[str]:
         (("running", "degraded", "running"), ["process_degraded", "process_recovered"]),
         (("running", "starting", "running"), ["process_restarted"]),
         (("running", "stopping", "starting", "running"), []),
+        (
+            ("stopping", "starting", "degraded", "starting", "degraded", "starting", "running"),
+            ["process_degraded", "process_recovered"],
+        ),
         (("starting", "restoring", "running"), []),
         (("running", "failed", "starting"), ["process_failed", "process_restarted"]),
     ],

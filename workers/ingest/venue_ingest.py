@@ -116,9 +116,10 @@ async def connected_venue(access: VenueAccess, reach: Reach) -> AsyncIterator[Ex
     Raises:
         VenueRefused: The key may do more than read.
     """
+    asked = None if access.api_key is None else reach  # without a key nothing has answered yet
     async with contextlib.AsyncExitStack() as stack:
         yield await with_retries(
-            lambda: stack.enter_async_context(connected(access)), PATIENCE_S, reach
+            lambda: stack.enter_async_context(connected(access)), PATIENCE_S, asked
         )
 
 

@@ -208,3 +208,14 @@ def test_a_venue_that_starts_beside_us_may_load_before_its_first_answer_and_not_
     assert loading == ""
     assert "simulated has not answered since" in late
     assert "simulated has not answered since" in outage
+
+
+def test_a_connection_without_a_key_asks_nothing_and_is_no_answer_of_a_venue_that_loads():
+    reach = Reach("simulated", reaches.LOADS_FOR_MS)
+
+    async def main() -> None:
+        async with connected_venue(VenueAccess("simulated", "http://venue.invalid"), reach):
+            reach.failed("time", "refused", 0.2)
+            assert reach.outage() == ""
+
+    asyncio.run(main())
