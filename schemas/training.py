@@ -77,6 +77,10 @@ class TrainingBudget(Record):
     trained_ms: tuple[Milliseconds, ...] = Field(
         description="Market times of the retrainings that were asked for, of a month at least"
     )
+    failed: bool = Field(
+        default=False,
+        description="The last one ended without a model: who asks by hand waits for no cooldown",
+    )
     rejected: Count = Field(description="Challengers kept out since the last that was promoted")
     training_id: str | None = Field(description="Request of the one under way; null: none is")
     cause: str | None

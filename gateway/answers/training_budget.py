@@ -40,7 +40,8 @@ def retraining_view(budget: TrainingBudget | None, now_ms: int) -> dict[str, Any
         return None
     month = [ms for ms in budget.trained_ms if ms > now_ms - MONTH_MS]
     cooldown_ms = round(budget.policy.cooldown_hours * HOUR_MS)
-    ends_ms = month[-1] + cooldown_ms if month else now_ms
+    waits = bool(month) and not budget.failed
+    ends_ms = month[-1] + cooldown_ms if waits else now_ms
     since_ms = budget.training_since_ms
     return {
         "used": len(month),

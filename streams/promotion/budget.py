@@ -41,6 +41,7 @@ def _budget(state: PromotionState, record: Decided) -> TrainingBudget:
         strategy=record.strategy,
         timeframe_ms=record.timeframe_ms,
         trained_ms=state.trained_ms,
+        failed=bool(state.failure),
         rejected=state.rejected,
         training_id=None if training is None else training.request_id,
         cause=None if training is None else training.cause,

@@ -22,6 +22,7 @@ SPENT = {"trained_ms": tuple(START_MS - DAY_MS - n for n in range(20))}
         ({"trained_ms": ()}, None),
         ({"trained_ms": (START_MS - 31 * DAY_MS,)}, None),
         ({}, "cooldown: 300 min of market time of 6 h are left"),
+        ({"failed": True}, None),
         (UNDER_WAY, "one is under way for 5 min of market time"),
         ({"trained_ms": (), **UNDER_WAY, "policy": RetrainingPolicy(deadline_hours=0.05)}, None),
         (SPENT, "budget: 20 retrainings within 30 days, expected fewer than 20"),

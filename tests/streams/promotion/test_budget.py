@@ -54,3 +54,13 @@ def test_what_changes_nothing_tells_nothing():
 
 def test_a_command_on_a_strategy_that_nobody_trains_tells_nothing():
     assert budgets([model_command("retrain", 200, strategy="nobody")]) == []
+
+
+def test_a_training_that_ended_without_a_model_is_told_until_the_next_begins():
+    first, second = (model_command("retrain", minute) for minute in (200, 202))
+    asked = budgets([history(100), registered(event_time_ms=close_time(110)), first])[-1]
+    failed = model_command("fail", 201, training_id=asked.training_id, reason="killed")
+
+    told = budgets([history(100), registered(event_time_ms=close_time(110)), first, failed, second])
+
+    assert [each.failed for each in told[-3:]] == [False, True, False]
