@@ -148,6 +148,9 @@ def rollback(state: PromotionState, command: ModelCommand) -> Ruling:
     if command.version is None and command.deployment_id is not None:
         detail = f"version: got null, expected the model version of {command.deployment_id}"
         return Ruling("invalid", detail, line_subject(command))
+    if not state.versions:
+        detail = f"{line_subject(command)} has no model versions"
+        return Ruling("unknown", detail, line_subject(command))
     before = state.served[-2] if len(state.served) > 1 else None
     if command.version is None and before is None:
         detail = (

@@ -6,6 +6,9 @@ it: so the end is asked for by a command.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 from schemas.challenges import Challenge, ChallengeCommand, ChallengeEvent
 from schemas.ids import derived_id
 from schemas.record import Record
@@ -19,20 +22,22 @@ PLACES: tuple[tuple[str, VersionStage], ...] = (
 
 
 class MootChallenges:
-    """The active challenges, and where each version of a model stands."""
+    """The active challenges, and each move of a version of a model."""
 
     def __init__(self) -> None:
         self._active: dict[str, Challenge] = {}
-        self._moves: dict[tuple[str, int, str], ModelStageChanged] = {}
+        self._since_ms: dict[str, int] = {}  # market time of a challenge's first event
+        self._moves = defaultdict[tuple[str, int, str], list[ModelStageChanged]](list)
 
     def take(self, record: Record) -> None:
         """Note what has happened to a challenge, or a move of a version."""
         if isinstance(record, ChallengeEvent):
             self._active.pop(record.challenge_id, None)
+            self._since_ms.setdefault(record.challenge_id, record.event_time_ms)
             if record.challenge.status == "active":
                 self._active[record.challenge_id] = record.challenge
         elif isinstance(record, ModelStageChanged):
-            self._moves[record.strategy, record.timeframe_ms, record.model_version] = record
+            self._moves[record.strategy, record.timeframe_ms, record.model_version].append(record)
 
     def to_cancel(self, wall_ms: int, by: str) -> list[ChallengeCommand]:
         """Return the commands that end what is moot; each is asked for once."""
@@ -40,10 +45,13 @@ class MootChallenges:
         for challenge in list(self._active.values()):
             for role, place in PLACES:
                 version = getattr(challenge, role)
-                moved = self._moves.get((challenge.strategy, challenge.timeframe_ms, version))
-                if moved is None or moved.to_stage == place:
+                moves = self._moves[challenge.strategy, challenge.timeframe_ms, version]
+                moved = _left(moves, place, self._since_ms[challenge.challenge_id])
+                if moved is None:
                     continue
                 where = f"its {role} {version} is in {moved.to_stage}, no longer in {place}"
+                if moved is not moves[-1]:
+                    where = f"its {role} {version} was in {moved.to_stage} for some bars"
                 commands.append(
                     ChallengeCommand(
                         command_id=derived_id(
@@ -62,3 +70,14 @@ class MootChallenges:
                 del self._active[challenge.challenge_id]
                 break
         return commands
+
+
+def _left(
+    moves: Sequence[ModelStageChanged], place: VersionStage, since_ms: int
+) -> ModelStageChanged | None:
+    """Return how a version left its place; None where it has stood there all the while.
+
+    One that has come back, as by a rollback, was away for some bars.
+    """
+    away = (m for m in moves if m.to_stage != place)
+    return next((m for m in away if m is moves[-1] or m.event_time_ms > since_ms), None)

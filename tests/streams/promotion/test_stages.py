@@ -147,6 +147,12 @@ def test_a_rollback_goes_back_step_by_step_and_by_name():
     assert last_outcome(*promoted, *back, model_command("rollback", 52)).code == "conflict"
 
 
+def test_a_rollback_of_a_strategy_without_models_is_of_an_unknown_one():
+    command = model_command("rollback", 40, strategy="nobody")
+
+    assert last_outcome(command).code == "unknown"
+
+
 BOTH = ("BTCUSDT", "ETHUSDT")
 ALL_SERVE = model("all", 10, symbols=BOTH)
 

@@ -73,3 +73,18 @@ def test_what_has_ended_and_other_models_and_timeframes_ask_for_nothing():
     moot.take(challenge_event(challenge=ABOUT.changed({"status": "concluded"})))
     moot.take(moved("m1", "Archived"))
     assert moot.to_cancel(5, "training") == []
+
+
+def test_a_champion_that_has_come_back_before_anybody_looked_was_away_all_the_same():
+    moot = MootChallenges()
+    before = (moved("m1", "Archived"), moved("m1", "Production"), moved("m2", "Staging"))
+    created = challenge_event(challenge=ABOUT, event_time_ms=close_time(2))
+    for record in (*before, created):
+        moot.take(record)
+    assert moot.to_cancel(5, "training") == []
+
+    moot.take(moved("m1", "Archived", event_time_ms=close_time(3)))
+    moot.take(moved("m1", "Production", event_time_ms=close_time(4)))
+
+    [command] = moot.to_cancel(5, "training")
+    assert command.reason.startswith("its champion m1 was in Archived for some bars: by hand")
