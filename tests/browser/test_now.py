@@ -51,7 +51,9 @@ def test_a_market_without_an_idea_says_what_its_best_signal_expects(stage, new_p
 
     expect(page.get_by_text("Nothing to act on")).to_be_visible()
     reasons = page.get_by_role("region", name="Why no other idea")
-    expect(reasons.get_by_role("table").first).to_contain_text("too little expected after costs")
+    expect(reasons.get_by_role("table").first).to_contain_text(
+        "not surely worth more than its costs"
+    )
     expect(reasons).to_contain_text(quiet)
 
 

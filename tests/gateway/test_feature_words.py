@@ -35,6 +35,18 @@ def test_no_two_features_have_the_same_words():
         assert len(set(words.values())) == len(words)
 
 
+def test_a_share_of_the_price_is_read_in_percent():
+    [listed] = re.findall(r"const SHARES = \[(.*?)\]", WORDS, re.DOTALL)
+    of_price = re.compile(
+        r"/ close|^ln\((close|high) /| - 1($|[ ;])|log returns$|^From (highs|all)|rate$"
+        r"|/ the larger"
+    )
+
+    assert re.findall(r"'(\w+)'", listed) == [
+        f.name for f in BASE_FEATURES if of_price.search(f.definition)
+    ]
+
+
 def test_what_only_points_is_known_as_such():
     [listed] = re.findall(r"const POINTERS = \[(.*?)\]", WORDS)
     signs = {f.name for f in BASE_FEATURES if f.definition.startswith("+1")}

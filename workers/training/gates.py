@@ -113,8 +113,11 @@ def _figure(name: str, value: float | None, requirement: Requirement | None) -> 
 
 
 def _detail(rows: Sequence[GateFigure]) -> str:
-    failed = [row.name for row in rows if row.verdict == "failed"]
-    return f"failed: {', '.join(failed)}" if failed else "nothing failed"
+    failed = [row for row in rows if row.verdict == "failed"]
+    names = ", ".join(row.name for row in failed)
+    if not any(row.required for row in failed):
+        return f"short of, which decides nothing: {names}" if failed else "nothing failed"
+    return f"failed: {names}"
 
 
 @dataclass(frozen=True)

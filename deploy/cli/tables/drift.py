@@ -38,7 +38,9 @@ def _verdict(report: Mapping[str, Any]) -> str:
     if not watched:
         return "not watched: no measure passed its trial; only its age counts"
     all_watched = len(watched) == len(report["measures"])
-    return "no harm" if all_watched else f"no harm in {', '.join(watched)}; others are not watched"
+    return (
+        "no alarm" if all_watched else f"no alarm in {', '.join(watched)}; others are not watched"
+    )
 
 
 def _measure_line(measure: Mapping[str, Any]) -> str:

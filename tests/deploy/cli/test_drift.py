@@ -37,7 +37,7 @@ async def test_reports_are_shown_with_their_numbers_and_harm_is_exit_code_1():
     assert quiet.exit_code == 0
     lines = quiet.output.splitlines()
     assert "BTCUSDT 1m  ensemble m1" in lines[0]
-    assert lines[0].endswith("no harm")
+    assert lines[0].endswith("no alarm")
     assert "log_loss" in lines[1]
     assert "1 of 2 have shifted, by 500 rows" in lines[2]
     assert [line for line in lines[3:] if "natr_14" in line] == lines[3:]
@@ -61,6 +61,6 @@ async def test_what_is_not_watched_says_so_and_never_that_there_is_no_harm():
 
     assert "not watched: no measure passed its trial" in unwatched
     assert "not watched: it failed its trial" in unwatched
-    assert "no harm" not in unwatched
+    assert "no alarm" not in unwatched
     assert "1h  ensemble h1  no report yet" in unwatched
-    assert "no harm in log_loss; others are not watched" in partly
+    assert "no alarm in log_loss; others are not watched" in partly

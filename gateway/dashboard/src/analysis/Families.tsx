@@ -1,7 +1,7 @@
 // The indicators of a timeframe by family: what each says.
 
 import type { FamilyReading } from '../contract'
-import { valueText } from '../lib/format'
+import { featureText } from '../live/featureWords'
 import { BalanceBar } from './BalanceBar'
 import styles from './Families.module.css'
 import { ReadingMark } from './ReadingMark'
@@ -35,7 +35,7 @@ export function Families({ families, opened, rules, onToggle }: Props) {
               {family.indicators.map(({ name, value, reading, minus }) => (
                 <tr key={name} title={`${name}. ${rules[name]?.rule ?? ''}`}>
                   <th scope="row">{indicatorWords(name, minus)}</th>
-                  <td>{valueText(value)}</td>
+                  <td>{featureText(name, value)}</td>
                   <td>
                     <ReadingMark reading={reading} />
                   </td>

@@ -42,7 +42,9 @@ export function SignInPage() {
             Use this key
           </Button>
         </form>
-        <p className="muted">A key is kept in this tab alone. `regimeflow keys create` makes one.</p>
+        <p className="muted">
+          A key is kept in this tab alone. `regimeflow keys create NAME --scope operate` makes one.
+        </p>
       </PlainPanel>
     </main>
   )

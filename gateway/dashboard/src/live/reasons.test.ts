@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Driver, Explanation, FeatureRank } from '../contract'
-import { isPointer, wordsOf } from './featureWords'
+import { featureText, isPointer, wordsOf } from './featureWords'
 import { comparedText, rankText, type Ranks, sentenceOf, stateText } from './reasons'
 
 const driver = (feature: string, value: number | null = 1) => ({ feature, value }) as Driver
@@ -12,8 +12,8 @@ test.each([
   [0.001, 'is low', 'bottom 1%'],
   [0.05, 'is low', 'bottom 5%'],
   [0.2, 'is low', 'bottom 20%'],
-  [0.21, 'is 1.00', ''], // being usual is no reason
-  [0.76, 'is 1.00', ''],
+  [0.21, 'is 100%', ''], // being usual is no reason
+  [0.76, 'is 100%', ''],
   [0.8, 'is high', 'top 20%'],
   [0.97, 'is high', 'top 3%'],
   [1, 'is high', 'top 1%'],
@@ -23,7 +23,7 @@ test.each([
 })
 
 test('a rank that is not known is not said', () => {
-  expect(stateText(driver('natr_14', 0.000801), {})).toBe('is 8.0e−4')
+  expect(stateText(driver('natr_14', 0.000801), {})).toBe('is 0.0801%')
   expect(rankText(driver('natr_14'), {})).toBe('')
   expect(stateText(driver('natr_14', null), ranked(0.1))).toBe('is unknown')
   expect(rankText(driver('natr_14', null), ranked(0.1))).toBe('')
@@ -36,6 +36,18 @@ test('what only points has a direction and no rank', () => {
     expect(rankText(driver(feature), { [feature]: rank(0.5) })).toBe('')
     expect(stateText(driver(feature, -1), {})).toBe('points down')
   }
+})
+
+test.each([
+  ['log_return_60', -0.0011, '−0.11%'],
+  ['htf3_log_return_1', 0.0123, '1.23%'],
+  ['macd_histogram', 0.0000261, '0.00261%'],
+  ['htf2_direction', 0, 'nowhere'],
+  ['rsi_14', 50.8, '50.8'],
+  ['regime_bull', 0.82, '82%'],
+  ['sma_distance_50', null, '–'],
+])('a value has its unit: %s', (feature, value, text) => {
+  expect(featureText(feature, value)).toBe(text)
 })
 
 test('a probability of a regime is a share, and has no rank', () => {
@@ -60,7 +72,7 @@ test('a sentence says what speaks most for a signal and what against it', () => 
   } as unknown as Explanation
 
   expect(sentenceOf(explanation, ranked(0.05))).toBe(
-    'Buy, mostly because true range, 14 bars is low (bottom 5%) and Supertrend points up; against it, funding rate is 3.0e−4.',
+    'Buy, mostly because true range, 14 bars is low (bottom 5%) and Supertrend points up; against it, funding rate is 0.03%.',
   )
   expect(sentenceOf({ ...explanation, positive: [], negative: [] }, {})).toBe('Buy.')
   expect(comparedText(ranked(0.5), 5_000 * 60_000)).toBe('5,000 bars, 3.5 days')

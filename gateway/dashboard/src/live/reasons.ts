@@ -1,9 +1,9 @@
 // Why a signal is what it is, for people: a feature in words, and how usual its value is.
 
 import type { Driver, Explanation, FeatureRank } from '../contract'
-import { daysText, percent, valueText } from '../lib/format'
+import { daysText, percent } from '../lib/format'
 import { WORD } from '../lib/signal'
-import { isPointer, isRegime, wordsOf } from './featureWords'
+import { featureText, isPointer, isRegime, wordsOf } from './featureWords'
 
 export type Ranks = Readonly<Record<string, FeatureRank>>
 
@@ -13,11 +13,11 @@ const HIGH = 0.8
 /** `is low`, `points up`, `is 98%`; the number itself of a usual value, and where it is not known how usual it is. */
 export function stateText({ feature, value }: Driver, ranks: Ranks): string {
   if (value === null) return 'is unknown'
-  if (isPointer(feature)) return value > 0 ? 'points up' : value < 0 ? 'points down' : 'points nowhere'
-  if (isRegime(feature)) return `is ${percent(value)}`
+  if (isPointer(feature)) return `points ${featureText(feature, value)}`
+  if (isRegime(feature)) return `is ${featureText(feature, value)}`
   const rank = ranks[feature]
   if (rank !== undefined && rank.share_below <= LOW) return 'is low'
-  return rank !== undefined && rank.share_below >= HIGH ? 'is high' : `is ${valueText(value)}`
+  return rank !== undefined && rank.share_below >= HIGH ? 'is high' : `is ${featureText(feature, value)}`
 }
 
 /** `bottom 5%`; empty of a usual value, and where it is not known. */

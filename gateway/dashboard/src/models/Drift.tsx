@@ -49,7 +49,9 @@ export function Drift({ timeframe, version }: { timeframe: string; version: stri
 function Verdict({ harmful, watched, reports }: { harmful: number; watched: number; reports: number }) {
   if (harmful > 0) return <Tag tone="bad">{`harm in ${harmful} of ${reports} markets`}</Tag>
   if (watched === 0) return <Tag tone="muted">not watched</Tag>
-  return <Tag tone="good">{watched === reports ? 'no harm' : `no harm in ${watched} of ${reports} markets`}</Tag>
+  return (
+    <Tag tone="good">{watched === reports ? 'no alarm' : `no alarm; ${watched} of ${reports} markets watched`}</Tag>
+  )
 }
 
 function Measures({ reports }: { reports: readonly DriftReportView[] }) {
@@ -90,9 +92,13 @@ function Measure({ drift }: { drift: MeasureDrift | undefined }) {
   const isAlarm = armed && lower !== null && lower > limit
   return (
     <td className={isAlarm ? 'bad' : undefined} title={armed ? undefined : NOT_WATCHED}>
-      {valueText(live)} <span className="muted">{armed ? `of ${valueText(limit)}` : 'not watched'}</span>
+      {valueText(live)} <span className="muted">{armed ? boundText(lower, limit) : 'not watched'}</span>
     </td>
   )
+}
+
+function boundText(lower: number | null, limit: number): string {
+  return `${lower === null ? 'no bound yet' : `at least ${valueText(lower)}`}, limit ${valueText(limit)}`
 }
 
 function Shifts({ reports }: { reports: readonly DriftReportView[] }) {

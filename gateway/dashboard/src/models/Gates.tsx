@@ -7,7 +7,7 @@ import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
 import styles from './Gates.module.css'
 import table from '../ui/table.module.css'
-import { gateName, numberText, plainName, ruleText } from './words'
+import { gateDetail, gateName, numberText, plainName, ruleText } from './words'
 
 export function Gates({ version }: { version: VersionDetails }) {
   const { reports, gates, qualified } = version
@@ -40,7 +40,7 @@ function Gate({ report }: { report: GateReport }) {
         <summary>
           <Verdict passed={report.passed} />
           <b>{gateName(report.name)}</b>
-          <span className="muted">{report.detail}</span>
+          <span className="muted">{gateDetail(report)}</span>
         </summary>
         {report.figures.length > 0 && (
           <TableScroll whole label={`Figures of ${gateName(report.name)}`}>

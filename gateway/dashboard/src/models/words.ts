@@ -30,6 +30,14 @@ export function forecastName(name: string): string {
   return FORECASTS[name] ?? name
 }
 
+/** What a gate says: the figures that fell short, and whether they decide. */
+export function gateDetail({ detail, figures }: Pick<GateReport, 'detail' | 'figures'>): string {
+  const short = figures.filter(({ verdict }) => verdict === 'failed')
+  const names = short.map(({ name }) => plainName(name).toLowerCase()).join(', ')
+  if (short.length === 0 || !/^(failed|short of)/.test(detail)) return detail
+  return short.some(({ required }) => required) ? `failed: ${names}` : `short of, which decides nothing: ${names}`
+}
+
 /** A name such as `log_loss_below_prior` as people read it. */
 export function plainName(name: string): string {
   const words = name.replaceAll('_', ' ')

@@ -9,7 +9,7 @@ export const REASONS: Record<SuppressedItem['reason'], string> = {
   unqualified: 'the model is not qualified',
   grade: 'below the least grade of the config',
   no_tables: 'the model has no tables of returns',
-  edge: 'too little expected after costs',
+  edge: 'not surely worth more than its costs',
   data: 'data old or missing',
   open: 'an idea of the market runs',
 }

@@ -25,7 +25,7 @@ export function Equity({ curves }: { curves: EquityCurves }) {
         </Legend>
       </PanelHead>
       {drawn.length === 0 ? (
-        <EmptyState title="A curve needs two results" />
+        <EmptyState title="A curve needs two results of ideas or the journal" />
       ) : (
         <LinePlot
           label="Sum of net returns over time"

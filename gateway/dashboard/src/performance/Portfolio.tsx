@@ -2,6 +2,7 @@
 
 import type { BalanceView, ExposureView, PositionList, PositionView } from '../contract'
 import { clockText, countText, dollars, percent, priceText, ratioText, signedDollars } from '../lib/format'
+import { useDenial } from '../lib/access'
 import { type Answer, useAnswer } from '../lib/useAnswer'
 import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
@@ -19,10 +20,19 @@ const EVERY_MS = 5_000
 const UNAVAILABLE = 503
 
 export function Portfolio() {
-  const balance = useAnswer<BalanceView>('/api/portfolio/balance', EVERY_MS)
+  const denied = useDenial('operate')
+  const balance = useAnswer<BalanceView>(denied === null ? '/api/portfolio/balance' : null, EVERY_MS)
   const isThere = balance.data !== null
   const positions = useAnswer<PositionList>(isThere ? '/api/portfolio/positions' : null, EVERY_MS)
   const exposure = useAnswer<ExposureView>(isThere ? '/api/portfolio/exposure' : null, EVERY_MS)
+  if (denied !== null)
+    return (
+      <PlainPanel aria-label="No account">
+        <EmptyState title="The account is shown to those who may operate">
+          <p>{denied}.</p>
+        </EmptyState>
+      </PlainPanel>
+    )
   if (balance.data === null || balance.error?.status === UNAVAILABLE) return <NoAccount answer={balance} />
   return (
     <div className={styles.results}>

@@ -39,7 +39,7 @@ export function NewTrade({ source, onRecorded }: NewProps) {
         signal.data
           ? leadOf('signal', signal.data, signal.data.invalidation_price)
           : idea.data
-            ? leadOf('idea', idea.data, idea.data.stop_price)
+            ? leadOf('idea', { ...idea.data, event_time_ms: idea.data.opened_ms }, idea.data.stop_price)
             : 'What you did about the market, or let pass'
       }
       draft={draft}

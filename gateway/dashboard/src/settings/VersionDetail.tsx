@@ -91,12 +91,15 @@ export function VersionDetail({ version, list, isPast, onEdit, onChanged }: Prop
   )
 }
 
+const AS_SHIPPED = 'As shipped' // stored by the pipeline, which knows market time alone
+
 function Facts({ version }: { version: ConfigVersion }) {
   const { deployed_at: deployed, effective_from_ms: fromMs, superseded_by: successor, expires_at: expires } = version
+  const clock = version.description === AS_SHIPPED ? { note: 'market time' } : {}
   return (
     <ItemFacts>
-      <ItemFact name="Written" value={stampText(Date.parse(version.created_at))} />
-      {deployed !== null && <ItemFact name="Activated" value={stampText(Date.parse(deployed))} />}
+      <ItemFact name="Written" value={stampText(Date.parse(version.created_at))} {...clock} />
+      {deployed !== null && <ItemFact name="Activated" value={stampText(Date.parse(deployed))} {...clock} />}
       {fromMs !== null && <ItemFact name="Counts from" value={stampText(fromMs)} note="market time" />}
       {successor !== null && <ItemFact name="Replaced by" value={successor} />}
       {expires !== null && <ItemFact name="Can be activated until" value={stampText(Date.parse(expires))} />}

@@ -106,7 +106,7 @@ export function SignalDetail(props: Props) {
 function Later({ by, onTurn }: { by: number; onTurn: () => void }) {
   return (
     <PlainPanel role="note">
-      An earlier bar of this episode, which has gone on for {ageText(by)}.{' '}
+      An earlier bar of this episode, which has gone on for {ageText(by)} since.{' '}
       <Button onClick={onTurn}>Show its newest</Button>
     </PlainPanel>
   )
