@@ -10,12 +10,13 @@ import { inTrouble, modelsAt } from './lights'
 import { useLive } from './LiveStore'
 import styles from './StartupProgress.module.css'
 
+// In the order of `workers/training/progress.py`; `tests/gateway/test_stage_words.py` compares both.
 const STAGES = [
   ['dataset', 'Read features', 'Every bar of the back-filled history, as the models will see it'],
-  ['lstm', 'LSTM', 'Two layers over 64 bars, 45% of the ensemble'],
   ['folds', 'Walk forward', 'Train on the past, test on what followed, purged and embargoed, fold by fold'],
   ['regimes', 'Fit regimes', 'A hidden Markov filter for each market: bull, bear, sideways'],
   ['boosted', 'Boosted trees', 'XGBoost, 55% of the ensemble'],
+  ['lstm', 'LSTM', 'Two layers over 64 bars, 45% of the ensemble; fitted beside all of it'],
   ['calibration', 'Calibrate', 'So that 70% means right 7 times in 10'],
   ['done', 'Into service', 'Two bars later the first signals come'],
 ] as const
@@ -80,7 +81,7 @@ function situationOf(health: Health, models: ModelList | null) {
   const filling: Step = {
     name: 'Back-fill',
     note: bars
-      ? `${health.symbols.length} markets; their newest ${countText(bars)} bars are in view`
+      ? `${health.symbols.length} markets; this page holds their newest ${countText(bars)} bars`
       : (ingest?.detail ?? 'Waiting for ingest'),
     state: training || serving ? 'done' : 'now',
   }
