@@ -27,7 +27,7 @@ from workers.ingest.symbol_feed import SymbolFeed
 from workers.venue.exchange import VenueRefused, VenueUnavailable
 from workers.venue.retry import with_retries
 
-AT_ONCE = 20  # bars of the past: a live bar waits behind no more of them
+AT_ONCE = 30  # bars of the past: a live bar waits behind no more of them
 PAUSE_S = 0.03  # after each such part: the live bars go between them
 RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
 
