@@ -6,6 +6,11 @@ from deploy.cli.gateway_client import Answer
 from deploy.cli.tables.cells import columns, number
 from deploy.time_text import span_text
 
+SHARPES = (
+    "In sample is one run over all windows; the verdict takes their daily returns, each window "
+    "begun anew."
+)
+
 
 def job_line(job: Answer) -> str:
     """Return the progress of a search on one line."""
@@ -37,7 +42,7 @@ def result_lines(document: Answer) -> list[str]:
             values = (document["in_sample"][name], document["out_of_sample"][name], hold[name])
             cells = columns((number(value, "{:.3f}", "-") for value in values), 12)
             lines.append(f"{name.replace('_', ' '):<12}{cells}")
-        lines.append("")
+        lines += ["", SHARPES]
     lines.append(document["verdict"])
     lines += [f"{name:<17} {place}" for name, place in document.get("urls", {}).items()]
     return lines

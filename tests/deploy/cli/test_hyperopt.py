@@ -113,6 +113,7 @@ def test_a_search_without_a_broker_ends_and_the_same_call_only_reports(bars, hom
     assert "ema_cross on BTCUSDT 1h, 2020-09-13" in shown
     assert "On the holdout, which no trial saw" in shown
     assert f"sharpe {first['best_value']:.4g}, mean of the windows" in shown
+    assert "the verdict takes their daily returns" in shown
 
 
 def test_a_file_that_has_grown_or_rolled_is_another_job_and_its_span_is_said(bars, tmp_path):
