@@ -128,8 +128,12 @@ def hit_rate_apart(outcomes: Iterable[TradeOutcome]) -> Interval | None:
 
 
 def free_after(opened_ms: int, closed_ms: int) -> int:
-    """Return from when on another trade shares no time with one; at one moment there is one."""
-    return max(closed_ms, opened_ms + 1)
+    """Return from when on another trade shares no time with one.
+
+    How long a trade without length lasted is unknown, as where many are entered in one go: of those
+    of a day one counts.
+    """
+    return closed_ms if closed_ms > opened_ms else opened_ms + DAY_MS
 
 
 def mean_by_days(

@@ -56,9 +56,10 @@ def test_figures_are_those_of_the_evaluation(returns):
         )
 
 
-def test_of_trades_at_one_moment_one_tells_how_often_they_win():
-    at_once = [outcome(0.01, f"t{number}", opened_ms=5, closed_ms=5) for number in range(30)]
-    then = outcome(-0.01, "u", opened_ms=6, closed_ms=7)
+def test_of_trades_without_length_one_a_day_tells_how_often_they_win():
+    times = range(5, 35)
+    at_once = [outcome(0.01, f"t{time}", opened_ms=time, closed_ms=time) for time in times]
+    then = outcome(-0.01, "u", opened_ms=5 + DAY_MS, closed_ms=7 + DAY_MS)
 
     assert summarise(at_once).hit_rate_interval == hit_rate_sequence(1, 1)
     assert summarise([*at_once, then]).hit_rate_interval == hit_rate_sequence(1, 2)
