@@ -7,6 +7,7 @@ import re
 from deploy.local.dashboard import SOURCE
 from streams.features.catalog import BASE_FEATURES, LADDER, RUNG_FEATURES
 from workers.explain.attribution import REGIME_INPUTS
+from workers.explain.words import BASE_WORDS, REGIME_WORDS, RUNG_WORDS, feature_words
 
 WORDS = (SOURCE / "src" / "live" / "featureWords.ts").read_text()
 
@@ -28,6 +29,15 @@ def test_every_feature_of_the_ladder_has_words():
 
 def test_every_regime_that_the_models_see_has_words():
     assert list(table("REGIME")) == list(REGIME_INPUTS)
+
+
+def test_the_sentence_of_an_explanation_says_the_words_of_the_dashboard():
+    for name, words in (("BASE", BASE_WORDS), ("RUNG", RUNG_WORDS), ("REGIME", REGIME_WORDS)):
+        assert {
+            each: said.replace("\N{MINUS SIGN}", "-") for each, said in table(name).items()
+        } == words
+    assert feature_words("htf3_adx_14") == "strength of the trend, ADX, on bars 60 x as long"
+    assert feature_words("some_new_one") == "some new one"
 
 
 def test_no_two_features_have_the_same_words():

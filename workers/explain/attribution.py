@@ -16,6 +16,7 @@ from schemas.models import ModelRegistered
 from schemas.predictions import Prediction
 from schemas.specialists import ANSWERERS, SPECIALISTS, Answerer
 from schemas.topics import EXPLANATIONS, SIGNALS
+from workers.explain.words import feature_words
 from workers.models import forest as forests
 from workers.models import lstm as lstms
 from workers.models.artifact import FOREST_ROLES, ArtifactError, Manifest, read_model
@@ -253,5 +254,6 @@ def _speaker(who: str) -> str:
 
 def _listed(drivers: Sequence[Driver]) -> str:
     return " and ".join(
-        f"{d.feature} {'unknown' if d.value is None else format(d.value, '.4g')}" for d in drivers
+        f"{feature_words(d.feature)} ({'unknown' if d.value is None else format(d.value, '.4g')})"
+        for d in drivers
     )

@@ -28,6 +28,7 @@ from workers.explain.attribution import (
 )
 from workers.explain.history import BARS_AHEAD, BARS_BEHIND, ExplainHistory
 from workers.explain.processor import ExplainableModels, ExplainState, explain_processor
+from workers.explain.words import feature_words
 from workers.explain.worker import behind_text
 from workers.models.artifact import ArtifactError, model_folder, read_model
 from workers.models.forest import margins
@@ -168,7 +169,7 @@ def test_one_sentence_names_direction_chance_and_strongest_drivers(tmp_path):
     assert found.sentence.startswith("Buy at 70%")
     assert found.sentence.count(".") >= 1
     assert found.sentence.endswith(".")
-    assert found.positive[0].feature in found.sentence
+    assert feature_words(found.positive[0].feature) in found.sentence
 
 
 def test_a_tie_is_explained_as_neutral():
