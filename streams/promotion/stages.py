@@ -252,7 +252,7 @@ ADVICE: dict[tuple[str, VersionStage], str] = {
     ("stage", "Production"): "it serves; promote another version, or roll back",
     ("archive", "Production"): "it serves; promote another version, or roll back",
     ("promote", "None"): "stage it first",
-    ("promote", "Archived"): "roll back to it, or stage it first",
+    ("promote", "Archived"): "move it to Staging first, or roll back to it if it has served",
     ("rollback", "None"): "it has never served; stage and promote it",
     ("rollback", "Staging"): "it has never served; promote it",
 }
