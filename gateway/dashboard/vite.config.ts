@@ -6,6 +6,14 @@ import { defineConfig, loadEnv } from 'vite'
 // What the gateway answers itself. `tests/gateway/test_dashboard_proxy.py` compares it with its routes.
 const GATEWAY_ROUTES = ['/api', '/backtest', '/refdata', '/health', '/metrics', '/docs', '/redoc', '/openapi.json']
 
+// What many parts share comes in one file, what is small and shared by some in another: on its own
+// each module would be a request. Wider groups make a page wait for more than it may.
+const SHARED = /[\\/]src[\\/](ui|lib|live)[\\/]/
+const GROUPS = [
+  { name: 'common', test: SHARED, minShareCount: 7 },
+  { name: 'small', test: SHARED, minShareCount: 3, maxModuleSize: 700 },
+]
+
 // The gateway's policy allows only files of its own: nothing is inlined, nothing comes from
 // elsewhere. `npm run dev` asks the gateway at DASHBOARD_GATEWAY, by default the one of `deploy/run`.
 export default defineConfig(({ mode }) => {
@@ -13,7 +21,13 @@ export default defineConfig(({ mode }) => {
   const proxy = Object.fromEntries(GATEWAY_ROUTES.map((route) => [route, { target, ws: route === '/api' }]))
   return {
     plugins: [react()],
-    build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: 'es2023' },
+    build: {
+      assetsInlineLimit: 0,
+      cssCodeSplit: false, // 65 kB of all pages
+      modulePreload: { polyfill: false },
+      target: 'es2023',
+      rolldownOptions: { output: { codeSplitting: { groups: GROUPS } } },
+    },
     css: { transformer: 'lightningcss', lightningcss: { drafts: { customMedia: true } } },
     server: { proxy },
     test: { css: { include: [/\.module\.css$/] } },

@@ -1,6 +1,6 @@
 // The operator page: how the pipeline runs, what it could not take, who may ask and who did what.
 
-import type { ComponentType } from 'react'
+import { type ComponentType, lazy, Suspense } from 'react'
 
 import { push, useAddress } from '../lib/address'
 import { GatewayAway } from '../live/GatewayAway'
@@ -8,18 +8,19 @@ import { HealthBanner } from '../live/HealthBanner'
 import { useLive } from '../live/LiveStore'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import { GettingReady } from '../ui/GettingReady'
 import layout from '../ui/page.module.css'
-import { PlainPanel } from '../ui/Panel'
-import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
-import { AuditTrail } from './AuditTrail'
-import { DeadLetters } from './DeadLetters'
 import { Events } from './Events'
-import { Findings } from './Findings'
-import { Keys } from './Keys'
 import styles from './OperatorPage.module.css'
 import { Pipeline } from './Pipeline'
 import { tabOf, TABS } from './place'
+
+// Tabs that are not shown first.
+const DeadLetters = lazy(() => import('./DeadLetters').then((module) => ({ default: module.DeadLetters })))
+const Findings = lazy(() => import('./Findings').then((module) => ({ default: module.Findings })))
+const Keys = lazy(() => import('./Keys').then((module) => ({ default: module.Keys })))
+const AuditTrail = lazy(() => import('./AuditTrail').then((module) => ({ default: module.AuditTrail })))
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -55,24 +56,26 @@ export function OperatorPage({ Frame }: Props) {
         {health === null && outage ? (
           <GatewayAway error={outage.error} />
         ) : isStarting ? (
-          <PlainPanel aria-label="Getting ready">
-            <Skeleton rows={8} label="The topics are being read" />
-          </PlainPanel>
+          <GettingReady />
         ) : shown === 'pipeline' ? (
           <>
             <Pipeline health={health} />
             <Events />
           </>
-        ) : shown === 'records' ? (
-          <>
-            <DeadLetters />
-            <Findings />
-          </>
         ) : (
-          <>
-            <Keys />
-            <AuditTrail />
-          </>
+          <Suspense fallback={<GettingReady />}>
+            {shown === 'records' ? (
+              <>
+                <DeadLetters />
+                <Findings />
+              </>
+            ) : (
+              <>
+                <Keys />
+                <AuditTrail />
+              </>
+            )}
+          </Suspense>
         )}
       </main>
     </Frame>

@@ -13,9 +13,8 @@ import { ScopePicker } from '../live/ScopePicker'
 import { useTimeframes } from '../live/timeframes'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import { GettingReady } from '../ui/GettingReady'
 import styles from '../ui/page.module.css'
-import { PlainPanel } from '../ui/Panel'
-import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
 import { ACCOUNT_PLACE, JOURNAL_PLACE, NEW_TRADE, placeOf } from './place'
@@ -98,13 +97,5 @@ export function PerformancePage({ Frame }: Props) {
         )}
       </main>
     </Frame>
-  )
-}
-
-function GettingReady() {
-  return (
-    <PlainPanel aria-label="Getting ready">
-      <Skeleton rows={8} label="The topics are being read" />
-    </PlainPanel>
   )
 }

@@ -1,20 +1,22 @@
 // The settings page: configs of strategies with their history, and every setting that is in force.
 
-import type { ComponentType } from 'react'
+import { type ComponentType, lazy, Suspense } from 'react'
 
 import { push, useAddress } from '../lib/address'
 import type { KeyBinding } from '../lib/keys'
 import { SETTINGS } from '../lib/route'
 import { Choices } from '../ui/Choices'
 import type { FrameProps } from '../ui/frame'
+import { GettingReady } from '../ui/GettingReady'
 import styles from '../ui/page.module.css'
-import { PlainPanel } from '../ui/Panel'
-import { Skeleton } from '../ui/Skeleton'
 import { SkipLink } from '../ui/SkipLink'
 import { stepItem } from '../ui/stepItem'
-import { EffectiveSettings } from './EffectiveSettings'
 import { EFFECTIVE_PLACE, placeOf } from './place'
 import { StrategyConfigs } from './StrategyConfigs'
+
+const EffectiveSettings = lazy(() =>
+  import('./EffectiveSettings').then((module) => ({ default: module.EffectiveSettings })),
+)
 
 interface Props {
   /** The frame around the page: it listens to the page's keys. */
@@ -62,13 +64,13 @@ export function SettingsPage({ Frame, isStarting }: Props) {
           </button>
         </Choices>
         {isStarting ? (
-          <PlainPanel aria-label="Getting ready">
-            <Skeleton rows={8} label="The topics are being read" />
-          </PlainPanel>
+          <GettingReady />
         ) : tab === 'configs' ? (
           <StrategyConfigs named={strategy} version={version} />
         ) : (
-          <EffectiveSettings />
+          <Suspense fallback={<GettingReady />}>
+            <EffectiveSettings />
+          </Suspense>
         )}
       </main>
     </Frame>

@@ -1,6 +1,6 @@
 // Strategies and the versions of their configs on the left, the chosen version on the right.
 
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 
 import type { ConfigList, ConfigVersion, StrategyList } from '../contract'
 import { push } from '../lib/address'
@@ -14,10 +14,11 @@ import styles from '../ui/listAndDetail.module.css'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
 import { asOfQuery } from '../lib/asOf'
-import { NewVersion } from './NewVersion'
 import { linkToVersion, NEW } from './place'
 import { VersionDetail } from './VersionDetail'
 import { VersionList } from './VersionList'
+
+const NewVersion = lazy(() => import('./NewVersion').then((module) => ({ default: module.NewVersion })))
 
 const EVERY_MS = 5_000
 
@@ -49,16 +50,18 @@ export function StrategyConfigs({ named, version }: { named: string | null; vers
       />
       <div className={styles.detail}>
         {version === NEW ? (
-          <NewVersion
-            key={copied?.config_id ?? ''}
-            strategy={name ?? ''}
-            base={copied ?? active}
-            onLeave={() => history.back()}
-            onCreated={(strategy, id) => {
-              list.reload()
-              push(linkToVersion(strategy, id))
-            }}
-          />
+          <Suspense>
+            <NewVersion
+              key={copied?.config_id ?? ''}
+              strategy={name ?? ''}
+              base={copied ?? active}
+              onLeave={() => history.back()}
+              onCreated={(strategy, id) => {
+                list.reload()
+                push(linkToVersion(strategy, id))
+              }}
+            />
+          </Suspense>
         ) : shown && list.data ? (
           <VersionDetail
             key={shown.config_id}
