@@ -75,7 +75,7 @@ def test_a_challenge_is_watched_until_its_interval_decides(challenged, processor
     plot = page.get_by_role("region", name="The interval")
     expect(plot.get_by_role("slider", name=re.compile("Gain of the challenger"))).to_be_visible()
     earned = page.get_by_role("region", name="What both earned")
-    expect(earned.get_by_role("row", name=re.compile("^Challenger"))).to_contain_text("+0.200%")
+    expect(earned.get_by_role("row", name=re.compile("^Challenger"))).to_contain_text("+0.20%")
     ideas = page.get_by_role("region", name="Ideas of both, on paper")
     expect(ideas.get_by_role("row", name=re.compile("^Challenger 1 100"))).to_be_visible()
     expect(ideas.get_by_role("row", name=re.compile("BTCUSDT"))).to_contain_text("+0.90%")

@@ -22,7 +22,11 @@ export function SignInPage() {
     <main className={styles.page}>
       <PlainPanel className={styles.panel}>
         <h1>RegimeFlow</h1>
-        {reason !== null && <p role="alert">{reason}.</p>}
+        {reason !== null && (
+          <p role="alert" className="bad">
+            {reason}.
+          </p>
+        )}
         {options?.client_id != null && (
           <Button kind="main" onClick={signInAtIssuer}>
             Sign in at {new URL(options.issuer ?? location.origin).hostname}
@@ -38,12 +42,17 @@ export function SignInPage() {
             spellCheck={false}
             onChange={(event) => setKey(event.target.value)}
           />
-          <Button type="submit" disabled={busy || key.trim() === ''}>
+          <Button
+            kind={options?.client_id == null ? 'main' : 'plain'}
+            type="submit"
+            className={styles.use}
+            disabled={busy || key.trim() === ''}
+          >
             Use this key
           </Button>
         </form>
         <p className="muted">
-          A key is kept in this tab alone. `regimeflow keys create NAME --scope operate` makes one.
+          A key is kept in this tab alone. <code>regimeflow keys create NAME --scope operate</code> makes one.
         </p>
       </PlainPanel>
     </main>

@@ -23,6 +23,7 @@ import { SequencePlot } from './SequencePlot'
 import { gainText, RECOMMENDATIONS, STATUS_TONES, waitText } from './words'
 
 const EVERY_MS = 5_000
+const LEAST_P = 0.0001 // below it the size says nothing more
 
 export function ChallengeDetail({ challengeId, onChanged }: { challengeId: string; onChanged: () => void }) {
   const path = `/api/v1/challenges/${encodeURIComponent(challengeId)}`
@@ -77,8 +78,11 @@ function Head({ challenge, isCancelling, onCancel }: HeadProps) {
     if (wasCancelling.current && !isCancelling) button.current?.focus()
     wasCancelling.current = isCancelling
   }, [isCancelling])
+  const unit = basis === 'log_loss' ? ' nats a bar' : ''
   const within =
-    sequence.low === null ? 'no bounds yet' : `${gainText(sequence.low, basis)} to ${gainText(sequence.high, basis)}`
+    sequence.low === null
+      ? 'no bounds yet'
+      : `${gainText(sequence.low, basis)} to ${gainText(sequence.high, basis)}${unit}`
   return (
     <PlainPanel className={styles.head} aria-label="Challenge">
       <div className={styles.title}>
@@ -106,7 +110,7 @@ function Head({ challenge, isCancelling, onCancel }: HeadProps) {
           value={countText(sequence.outcomes)}
           note={`in ${countText(sequence.blocks)} blocks`}
         />
-        <ItemFact name="Power" value={waitText(sequence, status)} />
+        <ItemFact name="Power" {...waitText(sequence, status)} />
         <ItemFact name="May be wrong" value={percent(sequence.alpha, 2)} note="as the ledger grants" />
         <ItemFact name="Until" value={stampText(Date.parse(challenge.deadline))} note="wall clock" />
         <ItemFact
@@ -137,7 +141,7 @@ function Variants({ challenge: { champion, challenger } }: { challenge: Challeng
                 </th>
                 <td>{countText(variant.trades)}</td>
                 <td>{percent(variant.win_rate, 1)}</td>
-                <td>{signedPercent(variant.mean_return, 3)}</td>
+                <td>{signedPercent(variant.mean_return)}</td>
                 <td>{percent(variant.deviation, 2)}</td>
               </tr>
             ))}
@@ -164,7 +168,7 @@ function Tests({ evaluation }: { evaluation: EvaluationView }) {
               <tr key={name}>
                 <th scope="row">{name}</th>
                 <td>{ratioText(test?.statistic)}</td>
-                <td>{test === null ? '–' : valueText(test.p_value)}</td>
+                <td>{test === null ? '–' : test.p_value < LEAST_P ? `< ${LEAST_P}` : valueText(test.p_value)}</td>
                 <td>{test?.degrees == null ? '–' : test.degrees.toFixed(1)}</td>
                 <td>{test === null ? '–' : test.significant ? 'yes' : 'no'}</td>
               </tr>

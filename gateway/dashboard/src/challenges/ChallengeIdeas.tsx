@@ -29,7 +29,7 @@ export function ChallengeIdeas({ ideas }: { ideas: Ideas }) {
         </table>
       </TableScroll>
       {ideas.newest.length > 0 && (
-        <TableScroll whole label="The last ideas of both models">
+        <TableScroll whole className={table.apart} label="The last ideas of both models">
           <table className={table.numbers}>
             <HeadRow names={['Idea', 'Model', 'Net return', 'R', 'Ended by', 'At']} />
             <tbody>
@@ -54,7 +54,7 @@ function Figures({ name, figures }: { name: string; figures: TradeFigures }) {
       <th scope="row">{name}</th>
       <td>{countText(figures.trades)}</td>
       <td>{percent(figures.hit_rate, 1)}</td>
-      <td>{signedPercent(figures.expectancy, 3)}</td>
+      <td>{signedPercent(figures.expectancy)}</td>
       <td>{ratioText(figures.expectancy_r)}</td>
       <td>{signedPercent(figures.net_return)}</td>
     </tr>

@@ -22,17 +22,21 @@ export const STATUS_TONES: Record<ChallengeView['status'], Tone> = {
 export function waitText(
   { more_bars: bars, more_trades: trades, blocks }: SequenceView,
   status: ChallengeView['status'],
-): string {
-  if (status !== 'active') return 'it has ended'
+): { value: string; note?: string } {
+  if (status !== 'active') return { value: 'it has ended' }
   const more = bars === null ? trades : bars
   if (more !== null)
-    return `about ${countText(more)} more ${bars === null ? 'trades' : 'bars'} to decide, if all goes on like that`
-  return blocks === 0 ? 'waiting for the first block of outcomes' : 'too early to tell how long'
+    return {
+      value: `about ${countText(more)} more ${bars === null ? 'trades' : 'bars'}`,
+      note: 'to decide, if all goes on like that',
+    }
+  return { value: blocks === 0 ? 'waiting for the first block' : 'too early to tell how long' }
 }
 
 /** A gain on the scale of its basis: nats of log-loss, or a return in per cent. */
 export function gainText(gain: number | null, basis: ChallengeView['basis']): string {
   if (gain === null) return '–'
+  if (gain === 0) return '0'
   const text = basis === 'trades' ? `${(Math.abs(gain) * 100).toFixed(3)}%` : Math.abs(gain).toFixed(4)
   return `${gain < 0 ? '−' : '+'}${text}`
 }

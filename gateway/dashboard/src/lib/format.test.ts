@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 
 import {
   ageText,
+  amountText,
   barsText,
   closeText,
   countedText,
@@ -9,12 +10,12 @@ import {
   percent,
   priceDigits,
   priceText,
-  profitText,
   ratioText,
   signedPercent,
   sizeText,
   stampText,
   timeframeText,
+  untilText,
   valueText,
 } from './format'
 
@@ -37,6 +38,7 @@ test('a size has three digits', () => {
 test('a return carries its sign, and nothing is neither', () => {
   expect(signedPercent(0.0123)).toBe('+1.23%')
   expect(signedPercent(-0.5, 0)).toBe('−50%')
+  expect(signedPercent(26.057, 1)).toBe('+2,605.7%')
   expect(signedPercent(-0.000001)).toBe('0.00%')
 })
 
@@ -51,13 +53,20 @@ test('a price is read with decimals of its size', () => {
 test('a feature is short, and in exponents only when tiny', () => {
   expect(valueText(123.4)).toBe('123')
   expect(valueText(-1.234)).toBe('−1.23')
-  expect(valueText(0)).toBe('0.0000')
-  expect(valueText(-0.00012)).toBe('−1.2e−4'.replace('e−', 'e-'))
+  expect([0, -1, 14_796].map(valueText)).toEqual(['0', '−1', '14,796'])
+  expect(valueText(-0.00012)).toBe('−0.00012')
+  expect(valueText(-0.00000012)).toBe('−1.2e−7')
 })
 
 test('times are UTC', () => {
   expect(closeText(Date.UTC(2026, 0, 2, 3, 4))).toBe('03:04')
   expect(stampText(Date.UTC(2026, 0, 2, 23, 59))).toBe('02 Jan 2026, 23:59 UTC')
+})
+
+test('the day of an end is said where it is another one', () => {
+  const begin = Date.UTC(2026, 0, 2, 23, 45)
+  expect(untilText(begin + 600_000, begin)).toBe('23:55 UTC')
+  expect(untilText(begin + 3_600_000, begin)).toBe('03 Jan 2026, 00:45 UTC')
 })
 
 test('an age is in bars, whatever the speed', () => {
@@ -83,6 +92,6 @@ test('one thing is no plural', () => {
 })
 
 test('an exact amount is told without the zeros at its end', () => {
-  const told = ['-0.05000000', '5.000', '100', '12.50', '1.5E-10', null].map(profitText)
-  expect(told).toEqual(['−0.05', '5', '100', '12.5', '1.5E-10', '–'])
+  const told = ['-64180.50', '100', 1234.1234567, '1.5E-10', null].map(amountText)
+  expect(told).toEqual(['−64,180.50', '100', '1,234.1234567', '1.5E-10', '–'])
 })

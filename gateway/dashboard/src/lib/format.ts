@@ -3,20 +3,21 @@
 const UNKNOWN = '–'
 
 export function percent(fraction: number | null | undefined, digits = 0): string {
-  return fraction == null ? UNKNOWN : `${(fraction * 100).toFixed(digits)}%`
+  return fraction == null ? UNKNOWN : `${minus((fraction * 100).toFixed(digits))}%`
 }
 
 /** With its sign, e.g. a return. */
 export function signedPercent(fraction: number | null | undefined, digits = 2): string {
   if (fraction == null) return UNKNOWN
-  const text = (Math.abs(fraction) * 100).toFixed(digits)
-  const sign = Number(text) === 0 ? '' : fraction < 0 ? '−' : '+'
+  const size = Math.abs(fraction) * 100
+  const text = size.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  const sign = Number(size.toFixed(digits)) === 0 ? '' : fraction < 0 ? '−' : '+'
   return `${sign}${text}%`
 }
 
 /** A ratio, e.g. a Sharpe ratio. */
 export function ratioText(value: number | null | undefined): string {
-  return value == null ? UNKNOWN : value.toFixed(2).replace('-', '−')
+  return value == null ? UNKNOWN : minus(value.toFixed(2))
 }
 
 /** An amount of US dollars. */
@@ -25,8 +26,10 @@ export function dollars(amount: number): string {
   return `${amount < 0 ? '−' : ''}$${text}`
 }
 
-/** With its sign, e.g. a profit. */
-export function signedDollars(amount: number): string {
+/** With its sign, e.g. a profit; an exact amount is rounded. */
+export function signedDollars(exact: number | string | null): string {
+  if (exact === null) return UNKNOWN
+  const amount = Number(exact)
   return amount > 0 ? `+${dollars(amount)}` : dollars(amount)
 }
 
@@ -43,13 +46,18 @@ export function priceText(price: number | null | undefined, like: number = price
   return price.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
-/** A feature's value: short, and never in exponents where a few decimals do. */
+/** A feature's value: short, whole where it is whole, and never in exponents where a few decimals do. */
 export function valueText(value: number | null): string {
   if (value === null) return UNKNOWN
+  if (Number.isInteger(value)) return minus(countText(value))
   const size = Math.abs(value)
-  if (size !== 0 && size < 0.001) return value.toExponential(1).replace('-', '−')
+  if (size < 0.001) return minus(value.toPrecision(2))
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4
-  return value.toFixed(digits).replace('-', '−')
+  return minus(value.toFixed(digits))
+}
+
+function minus(text: string): string {
+  return text.replaceAll('-', '−')
 }
 
 const COMPACT = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 })
@@ -68,10 +76,12 @@ export function countedText(count: number, word: string): string {
   return `${countText(count)} ${word}${count === 1 ? '' : 's'}`
 }
 
-/** An exact amount without the zeros at its end; it may have more digits than a number holds. */
-export function profitText(amount: string | null): string {
+/** An exact amount as it was said, in groups of three digits; it may have more than a number holds. */
+export function amountText(amount: string | number | null): string {
   if (amount === null) return UNKNOWN
-  return amount.replace(/^(-?\d+(?:\.\d*[1-9])?)\.?0*$/, '$1').replace(/^-/, '−')
+  const [whole, decimals] = String(amount).split('.')
+  const grouped = minus(whole!.replace(/\B(?=(\d{3})+$)/g, ','))
+  return decimals === undefined ? grouped : `${grouped}.${decimals}`
 }
 
 const CLOCK = new Intl.DateTimeFormat('en-GB', {
@@ -105,6 +115,11 @@ export function ageText(bars: number): string {
   const whole = Math.floor(bars)
   if (whole < 1) return 'now'
   return whole < 1_000 ? countedText(whole, 'bar') : `${(whole / 1_000).toFixed(1)}k bars`
+}
+
+/** When something ends that began some time: the day is said where it is another one. */
+export function untilText(endMs: number, beginMs: number): string {
+  return dayText(endMs) === dayText(beginMs) ? `${closeText(endMs)} UTC` : stampText(endMs)
 }
 
 export function barsText(bars: number): string {

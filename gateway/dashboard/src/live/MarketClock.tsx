@@ -17,7 +17,7 @@ export function MarketClock() {
     const pulse = setInterval(() => setNow(marketNow(clock)), 1_000)
     return () => clearInterval(pulse)
   }, [clock])
-  if (now === null) return <p className={classes(styles.clock, 'muted')}>no market time yet</p>
+  if (now === null) return <p className={classes(styles.clock, styles.unknown, 'muted')}>no market time yet</p>
   const speed = health?.replay ? 'replay' : health?.speed && health.speed !== 1 ? `${health.speed}×` : 'real time'
   return (
     <p className={styles.clock}>

@@ -1,6 +1,6 @@
 // Always in sight: the pages, market time, the state of the system.
 
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 
 import type { Page } from '../lib/route'
 import type { ScopeChange } from '../lib/scope'
@@ -22,6 +22,11 @@ interface Props {
 }
 
 export function TopBar({ page, pages, account, onSystem, onFind, onHelp }: Props) {
+  const nav = useRef<HTMLElement>(null)
+  // On a phone the links are wider than the screen.
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [page])
   return (
     <header className={styles.top}>
       <h1 className={styles.brand}>
@@ -46,7 +51,7 @@ export function TopBar({ page, pages, account, onSystem, onFind, onHelp }: Props
           ?
         </Button>
       </div>
-      <nav className={styles.pages} aria-label="Pages">
+      <nav ref={nav} className={styles.pages} aria-label="Pages">
         {pages.map(({ page: other, name, place, scope }) => (
           <ScopeLink key={other} to={place} scope={scope} {...(other === page ? { 'aria-current': 'page' } : {})}>
             {name}

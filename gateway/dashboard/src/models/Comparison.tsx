@@ -8,7 +8,7 @@ import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
 import styles from './Comparison.module.css'
 import table from '../ui/table.module.css'
-import { numberText, plainName, ruleText } from './words'
+import { plainName, ruleText } from './words'
 
 const VERDICTS = {
   promote: { words: 'promote', tone: 'good' },
@@ -48,8 +48,8 @@ export function Comparison({ comparison }: { comparison: ModelComparison | null 
             {metrics.map((row) => (
               <tr key={row.metric}>
                 <th scope="row">{plainName(row.metric)}</th>
-                <td>{numberText(row.champion)}</td>
-                <td className={row.passed ? 'good' : row.required ? 'bad' : 'warn'}>{numberText(row.challenger)}</td>
+                <td>{valueText(row.champion)}</td>
+                <td className={row.passed ? 'good' : row.required ? 'bad' : 'warn'}>{valueText(row.challenger)}</td>
                 <td>{ruleText(row.rule, row.threshold)}</td>
                 <td className="muted">
                   {row.weight}

@@ -1,13 +1,14 @@
 // The gates of a training in order, each with its figures, thresholds and verdict.
 
 import type { GateFigure, GateReport, VersionDetails } from '../contract'
+import { valueText } from '../lib/format'
 import { Panel } from '../ui/Panel'
 import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
 import text from '../ui/text.module.css'
 import styles from './Gates.module.css'
 import table from '../ui/table.module.css'
-import { gateDetail, gateName, numberText, plainName, ruleText } from './words'
+import { gateDetail, gateName, plainName, ruleText } from './words'
 
 export function Gates({ version }: { version: VersionDetails }) {
   const { reports, gates, qualified } = version
@@ -71,7 +72,7 @@ function Figure({ figure }: { figure: GateFigure }) {
   return (
     <tr>
       <th scope="row">{plainName(name)}</th>
-      <td>{numberText(value)}</td>
+      <td>{valueText(value)}</td>
       <td className="muted">{ruleText(rule, threshold)}</td>
       <td>
         {verdict === 'shown' ? (

@@ -43,8 +43,9 @@ function ScoreTable({ label, scores }: { label: string; scores: readonly Forecas
         <thead>
           <tr>
             <th scope="col">Forecast</th>
-            <th scope="col" colSpan={2}>
-              Log-loss
+            <th scope="col">Log-loss</th>
+            <th scope="col">
+              <span className="unseen">Drawn</span>
             </th>
             <th scope="col">Brier</th>
             <th scope="col">Accuracy</th>

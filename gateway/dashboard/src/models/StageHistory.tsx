@@ -15,9 +15,11 @@ export function StageHistory({ changes }: { changes: readonly ModelStageChanged[
           <thead>
             <tr>
               <th scope="col">Market time</th>
-              <th scope="col">Stage</th>
-              <th scope="col">Why</th>
-              <th scope="col">By</th>
+              {['Stage', 'Why', 'By'].map((name) => (
+                <th key={name} scope="col" className={table.text}>
+                  {name}
+                </th>
+              ))}
             </tr>
           </thead>
           <tbody>

@@ -1,7 +1,7 @@
 // What stands on records of a model, in words.
 
 import type { GateFigure, GateReport } from '../contract'
-import { countText, valueText } from '../lib/format'
+import { valueText } from '../lib/format'
 
 const GATES: Record<GateReport['name'], string> = {
   data: 'Data',
@@ -40,16 +40,11 @@ export function gateDetail({ detail, figures }: Pick<GateReport, 'detail' | 'fig
 
 /** A name such as `log_loss_below_prior` as people read it. */
 export function plainName(name: string): string {
-  const words = name.replaceAll('_', ' ')
+  const words = name.replaceAll('_', ' ').replace('log loss', 'log-loss')
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** What a figure must be, such as `≥ 1.00`; empty where it is only shown. */
+/** What a figure must be, such as `≥ 1`; empty where it is only shown. */
 export function ruleText(rule: GateFigure['rule'], threshold: number | null): string {
-  return rule === null || threshold === null ? '' : `${RULES[rule]} ${numberText(threshold)}`
-}
-
-/** A figure of any size: counts whole, the rest with the decimals that matter. */
-export function numberText(value: number | null): string {
-  return value !== null && Number.isInteger(value) && Math.abs(value) >= 10 ? countText(value) : valueText(value)
+  return rule === null || threshold === null ? '' : `${RULES[rule]} ${valueText(threshold)}`
 }

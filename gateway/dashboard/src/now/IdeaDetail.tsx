@@ -59,7 +59,7 @@ function Idea({ idea }: { idea: Detail }) {
         <Fact name="Entry">{priceText(idea.entry_price)}</Fact>
         <Fact name="Target">{priceText(idea.target_price)}</Fact>
         <Fact name="Wrong at">{priceText(idea.stop_price)}</Fact>
-        <Fact name="It ended">{endText(idea)}</Fact>
+        <Fact name={idea.exit_reason === null ? 'State' : 'It ended'}>{endText(idea)}</Fact>
         {idea.closed_ms !== null && <Result idea={idea} />}
       </Facts>
       <Similar similar={idea.similar} />

@@ -2,7 +2,7 @@
 
 import type { IdeaDetail, IdeaItem } from '../contract'
 import { push } from '../lib/address'
-import { percent, priceText, signedPercent, stampText } from '../lib/format'
+import { percent, priceText, signedPercent, untilText } from '../lib/format'
 import { linkToIdea, linkToJournalForm } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
 import { useLive } from '../live/LiveStore'
@@ -55,7 +55,11 @@ export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }
           value={priceText(idea.stop_price)}
           note={idea.risk === null ? '' : `risks ${percent(idea.risk, 2)}`}
         />
-        <ItemFact name="Age" value={age.value} note={age.late ?? `ends ${stampText(idea.expires_ms)}`} />
+        <ItemFact
+          name="Age"
+          value={age.value}
+          note={age.late ?? `ends ${untilText(idea.expires_ms, idea.opened_ms)}`}
+        />
       </ItemFacts>
     </article>
   )

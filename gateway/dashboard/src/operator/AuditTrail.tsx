@@ -4,12 +4,14 @@ import { useState } from 'react'
 
 import type { AuditEntry, AuditList } from '../contract'
 import { useDenial } from '../lib/access'
+import { classes } from '../lib/classes'
 import { countText, stampText } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
 import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
+import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
 import styles from './AuditTrail.module.css'
 import { Answered, Denied, Section } from './Section'
@@ -75,7 +77,7 @@ export function AuditTrail() {
 
 function ActionTable({ actions }: { actions: readonly AuditEntry[] }) {
   return (
-    <table className={styles.actions}>
+    <table className={classes(styles.actions, table.stacks)}>
       <caption className="unseen">Actions of people, newest first</caption>
       <thead>
         <tr>

@@ -1,11 +1,13 @@
 // What people wait for: what failed, stood still, changed or was refused, and what to do about it.
 
 import type { EventEntry, EventList } from '../contract'
+import { classes } from '../lib/classes'
 import { countText, stampText } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { EmptyState } from '../ui/EmptyState'
 import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
+import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
 import styles from './Events.module.css'
 import { Answered, Section } from './Section'
@@ -42,7 +44,7 @@ export function Events() {
 
 function EventTable({ events }: { events: readonly EventEntry[] }) {
   return (
-    <table className={styles.events}>
+    <table className={classes(styles.events, table.stacks)}>
       <caption className="unseen">Events, newest first</caption>
       <thead>
         <tr>

@@ -19,7 +19,7 @@ export function Equity({ curves }: { curves: EquityCurves }) {
         <Legend wraps>
           {drawn.map(({ name, tone, values }) => (
             <li key={name} className={tone}>
-              {name} {signedPercent(values.at(-1), 1)}
+              {name} {signedPercent(values.at(-1))}
             </li>
           ))}
         </Legend>

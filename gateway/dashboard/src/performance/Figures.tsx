@@ -66,8 +66,8 @@ export function ResultCells({ figures: f }: { figures: TradeFigures }) {
         <Bounds words={percent} low={f.hit_rate_low} high={f.hit_rate_high} />
       </td>
       <td className={toneOf(f.expectancy_low, f.expectancy_high)}>
-        {signedPercent(f.expectancy, 3)}
-        <Bounds words={(value) => signedPercent(value, 3)} low={f.expectancy_low} high={f.expectancy_high} />
+        {signedPercent(f.expectancy)}
+        <Bounds words={signedPercent} low={f.expectancy_low} high={f.expectancy_high} />
       </td>
     </>
   )
@@ -77,17 +77,17 @@ function Cells({ figures: f }: { figures: TradeFigures }) {
   return (
     <>
       <ResultCells figures={f} />
-      <td>{signedPercent(f.expected, 3)}</td>
+      <td>{signedPercent(f.expected)}</td>
       <td className={toneOf(f.expectancy_r_low, f.expectancy_r_high)}>
         {ratioText(f.expectancy_r)}
-        <Bounds words={ratioText} low={f.expectancy_r_low} high={f.expectancy_r_high} />
+        {f.expectancy_r !== null && <Bounds words={ratioText} low={f.expectancy_r_low} high={f.expectancy_r_high} />}
       </td>
       <td>{ratioText(f.profit_factor)}</td>
-      <td>{percent(f.max_drawdown, 1)}</td>
+      <td>{percent(f.max_drawdown, 2)}</td>
       <td>{percent(f.cost_share)}</td>
       <td>{f.average_hold_ms === null ? '–' : daysText(f.average_hold_ms)}</td>
-      <td>{signedPercent(f.net_return, 1)}</td>
-      <td>{signedPercent(f.buy_and_hold, 1)}</td>
+      <td>{signedPercent(f.net_return)}</td>
+      <td>{signedPercent(f.buy_and_hold)}</td>
     </>
   )
 }

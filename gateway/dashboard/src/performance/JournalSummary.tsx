@@ -2,7 +2,16 @@
 
 import type { TradePerformance } from '../contract'
 import { useDenial } from '../lib/access'
-import { countedText, countText, daysText, percent, profitText, ratioText, signedPercent } from '../lib/format'
+import {
+  amountText,
+  countedText,
+  countText,
+  daysText,
+  percent,
+  ratioText,
+  signedDollars,
+  signedPercent,
+} from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
@@ -78,7 +87,8 @@ function Figures({ figures: f }: { figures: TradePerformance }) {
         <ItemFact name="Held for" value={f.average_hold_ms === null ? '–' : daysText(f.average_hold_ms)} note="mean" />
         <ItemFact
           name="Profit"
-          value={profitText(f.profit)}
+          value={signedDollars(f.profit)}
+          title={amountText(f.profit)}
           note={`of the ${countText(f.profit_trades)} with a quantity`}
         />
       </ItemFacts>

@@ -146,7 +146,9 @@ function Position({ position: p }: { position: PositionView }) {
       <td>{signedDollars(p.unrealized_profit)}</td>
       <td>
         {percent(p.liquidation_distance, 1)}
-        <span className={table.bounds}>{priceText(p.liquidation_price, p.entry_price)}</span>
+        {p.liquidation_price !== null && (
+          <span className={table.bounds}>{priceText(p.liquidation_price, p.entry_price)}</span>
+        )}
       </td>
     </tr>
   )

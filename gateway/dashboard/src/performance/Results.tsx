@@ -7,6 +7,7 @@ import type { Timeframe } from '../lib/timeframe'
 import { useAnswer } from '../lib/useAnswer'
 import { useLive } from '../live/LiveStore'
 import { useTimeframes } from '../live/timeframes'
+import { EmptyState } from '../ui/EmptyState'
 import { Failure } from '../ui/Failure'
 import { PlainPanel } from '../ui/Panel'
 import { Skeleton } from '../ui/Skeleton'
@@ -32,6 +33,17 @@ export function Results() {
     query === null ? null : `/api/performance/summary?${query}`,
     EVERY_MS,
   )
+  const isTimeless = useLive(
+    ({ health }) => health !== null && health.status !== 'starting' && health.clock_ms === null,
+  )
+  if (isTimeless)
+    return (
+      <PlainPanel aria-label="Results">
+        <EmptyState title="Nothing has ended yet">
+          <p>No bar has come: results follow once ideas, trades and calls have ended.</p>
+        </EmptyState>
+      </PlainPanel>
+    )
   if (data === null || query === null)
     return (
       <PlainPanel aria-label="Results">

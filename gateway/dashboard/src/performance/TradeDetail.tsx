@@ -1,9 +1,9 @@
 // One trade of the journal: what was done, what it earned, and every revision of it.
 
-import type { JournalEntry, JournalTrade, TradeDetails } from '../contract'
+import type { JournalEntry, TradeDetails } from '../contract'
 import { useDenial } from '../lib/access'
 import { push } from '../lib/address'
-import { profitText, signedPercent, stampText, timeframeText } from '../lib/format'
+import { amountText, signedDollars, signedPercent, stampText, timeframeText } from '../lib/format'
 import { linkToSignal } from '../lib/route'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
@@ -80,16 +80,11 @@ function Facts({ trade: { trade, result } }: { trade: TradeDetails }) {
         <>
           <ItemFact name="Net return" value={signedPercent(result.net_return)} />
           <ItemFact name="Before costs" value={signedPercent(result.gross_return)} />
-          <ItemFact name="Profit" value={profitText(result.profit)} />
+          <ItemFact name="Profit" value={signedDollars(result.profit)} title={amountText(result.profit)} />
         </>
       )}
     </ItemFacts>
   )
-}
-
-/** An exact amount, as it was said. */
-function amountText(amount: JournalTrade['entry']): string {
-  return amount === null ? '–' : String(amount)
 }
 
 function Revisions({ history }: { history: readonly JournalEntry[] }) {
