@@ -95,6 +95,23 @@ def test_ideas_of_other_timeframes_are_counted_and_a_click_away(new_stage, new_p
     assert watched.errors == []
 
 
+def test_only_the_ideas_in_sight_are_asked_about_one_by_one(new_stage, new_page, market):
+    frame = {"minute": 119, "timeframe_ms": scenes.QUARTER_MS}
+    many = [idea_event(idea_id=f"many-{number:02d}", **frame) for number in range(30)]
+    watched = new_page(new_stage([*scenes.several(market.past), *many]), "?tf=15m#/now")
+    cards = watched.page.get_by_role("region", name="Open ideas").get_by_role("article")
+    expect(cards).to_have_count(len(many))
+    expect(cards.first).to_contain_text("too few yet")
+
+    asked = {url for url in watched.asked if "/api/ideas/many-" in url}
+    assert len(asked) < len(many) / 2
+    with watched.page.expect_response(
+        lambda reply: "/api/ideas/many-" in reply.url and reply.url not in asked
+    ):
+        cards.last.scroll_into_view_if_needed()
+    assert watched.errors == []
+
+
 def test_a_card_tells_its_return_after_costs_and_how_often_those_like_it_were_right(
     new_stage, new_page, market
 ):

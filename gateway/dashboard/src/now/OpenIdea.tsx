@@ -1,5 +1,7 @@
 // An idea that runs: what it has made, what was expected of it, and where it ends.
 
+import { useRef } from 'react'
+
 import type { IdeaDetail, IdeaItem } from '../contract'
 import { push } from '../lib/address'
 import { percent, priceText, signedPercent, untilText } from '../lib/format'
@@ -11,17 +13,21 @@ import { DirectionMark } from '../ui/DirectionMark'
 import { GradeMark } from '../ui/GradeMark'
 import { ItemFact, ItemFacts } from '../ui/ItemFacts'
 import { Tag } from '../ui/Tag'
+import { useInSight } from '../ui/useInSight'
 import styles from './OpenIdea.module.css'
 import { ageOf, openReturn, rightText } from './words'
 
 const DETAIL_MS = 30_000 // costs stay, and past results change by few
 
 export function OpenIdea({ idea, isShown }: { idea: IdeaItem; isShown: boolean }) {
-  const { data: detail } = useAnswer<IdeaDetail>(`/api/ideas/${encodeURIComponent(idea.idea_id)}`, DETAIL_MS)
+  const place = useRef<HTMLElement>(null)
+  const isInSight = useInSight(place)
+  const path = `/api/ideas/${encodeURIComponent(idea.idea_id)}`
+  const { data: detail } = useAnswer<IdeaDetail>(path, DETAIL_MS, !isInSight)
   const { low, mean, high } = idea.expected_net_return
   const age = ageOf(idea)
   return (
-    <article className={styles.idea} aria-label={`${idea.symbol} ${idea.timeframe}`}>
+    <article ref={place} className={styles.idea} aria-label={`${idea.symbol} ${idea.timeframe}`}>
       <a
         className={styles.title}
         href={linkToIdea(idea.idea_id)}

@@ -1,6 +1,8 @@
 // What is loaded and drawn only once its place is in sight, so that the rest of a page comes first.
 
-import { type ReactNode, Suspense, useEffect, useRef, useState } from 'react'
+import { type ReactNode, Suspense, useRef, useState } from 'react'
+
+import { useInSight } from './useInSight'
 
 interface Props {
   /** Holds the place, as high as what comes. */
@@ -11,13 +13,7 @@ interface Props {
 export function WhenSeen({ waiting, children }: Props) {
   const [isSeen, setSeen] = useState(false)
   const place = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    if (place.current === null) return
-    const observer = new IntersectionObserver((entries) => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) setSeen(true)
-    })
-    observer.observe(place.current)
-    return () => observer.disconnect()
-  }, [isSeen])
+  const isInSight = useInSight(place)
+  if (isInSight && !isSeen) setSeen(true)
   return isSeen ? <Suspense fallback={waiting}>{children}</Suspense> : <div ref={place}>{waiting}</div>
 }
