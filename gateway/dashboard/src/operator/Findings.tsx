@@ -3,12 +3,14 @@
 import { useState } from 'react'
 
 import type { LedgerEntryView, LedgerList } from '../contract'
-import { closeText, countText, dayText, stampText, timeframeText } from '../lib/format'
+import { classes } from '../lib/classes'
+import { closeText, countedText, countText, dayText, stampText, timeframeText } from '../lib/format'
 import { useAnswer } from '../lib/useAnswer'
 import { Button } from '../ui/Button'
 import { EmptyState } from '../ui/EmptyState'
 import { TableScroll } from '../ui/TableScroll'
 import { Tag } from '../ui/Tag'
+import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
 import styles from './Findings.module.css'
 import { Answered, Section } from './Section'
@@ -55,7 +57,7 @@ export function Findings() {
             </EmptyState>
           ) : (
             <>
-              <TableScroll label="Findings, as a table">
+              <TableScroll whole label="Findings, as a table">
                 <FindingTable findings={findings} />
               </TableScroll>
               <p className={text.footNote}>
@@ -71,14 +73,14 @@ export function Findings() {
 
 function FindingTable({ findings }: { findings: readonly LedgerEntryView[] }) {
   return (
-    <table className={styles.findings}>
+    <table className={classes(styles.findings, table.stacks)}>
       <caption className="unseen">Findings about bars, newest first</caption>
       <thead>
         <tr>
           <th scope="col">Found at</th>
           <th scope="col">Market</th>
           <th scope="col">Kind</th>
-          <th scope="col">Bars</th>
+          <th scope="col">Length</th>
           <th scope="col">From, to</th>
           <th scope="col">What is known</th>
         </tr>
@@ -95,7 +97,7 @@ function FindingTable({ findings }: { findings: readonly LedgerEntryView[] }) {
             <td>
               <Tag tone={TONES[finding.kind] ?? 'muted'}>{wordsOf(finding.kind)}</Tag>
             </td>
-            <td>{countText(finding.bars)}</td>
+            <td>{countedText(finding.bars, 'bar')}</td>
             <td>{spanText(finding)}</td>
             <td>{knownText(finding) || <span className="muted">–</span>}</td>
           </tr>
