@@ -4,44 +4,35 @@ from __future__ import annotations
 
 import re
 
+from deploy.generate.feature_words import FILE, tables_text
 from deploy.local.dashboard import SOURCE
-from streams.features.catalog import BASE_FEATURES, LADDER, RUNG_FEATURES
+from streams.features.catalog import BASE_FEATURES, RUNG_FEATURES
 from workers.explain.attribution import REGIME_INPUTS
 from workers.explain.words import BASE_WORDS, REGIME_WORDS, RUNG_WORDS, feature_words
 
 WORDS = (SOURCE / "src" / "live" / "featureWords.ts").read_text()
 
 
-def table(name: str) -> dict[str, str]:
-    """Return one table of words, by feature."""
-    [body] = re.findall(rf"const {name}: Record<string, string> = {{(.*?)\n}}", WORDS, re.DOTALL)
-    return dict(re.findall(r"^ +(\w+): ['\"](.+)['\"],$", body, re.MULTILINE))
+def test_words_of_the_dashboard_are_in_step_with_those_of_the_explanations():
+    assert FILE.read_text() == tables_text(), "run: python -m deploy.generate.feature_words"
 
 
 def test_every_feature_of_the_base_bars_has_words_in_the_order_of_the_catalogue():
-    assert list(table("BASE")) == [feature.name for feature in BASE_FEATURES]
+    assert list(BASE_WORDS) == [feature.name for feature in BASE_FEATURES]
 
 
-def test_every_feature_of_the_ladder_has_words():
-    assert list(table("RUNG")) == list(RUNG_FEATURES)
-    assert f"const LADDER = {list(LADDER)}" in WORDS
+def test_every_feature_of_the_ladder_and_every_regime_that_models_see_has_words():
+    assert list(RUNG_WORDS) == list(RUNG_FEATURES)
+    assert list(REGIME_WORDS) == list(REGIME_INPUTS)
 
 
-def test_every_regime_that_the_models_see_has_words():
-    assert list(table("REGIME")) == list(REGIME_INPUTS)
-
-
-def test_the_sentence_of_an_explanation_says_the_words_of_the_dashboard():
-    for name, words in (("BASE", BASE_WORDS), ("RUNG", RUNG_WORDS), ("REGIME", REGIME_WORDS)):
-        assert {
-            each: said.replace("\N{MINUS SIGN}", "-") for each, said in table(name).items()
-        } == words
+def test_a_feature_of_the_ladder_names_its_bars_and_an_unknown_one_itself():
     assert feature_words("htf3_adx_14") == "strength of the trend, ADX, on bars 60 x as long"
     assert feature_words("some_new_one") == "some new one"
 
 
 def test_no_two_features_have_the_same_words():
-    for words in (table("BASE") | table("REGIME"), table("RUNG")):
+    for words in ({**BASE_WORDS, **REGIME_WORDS}, RUNG_WORDS):
         assert len(set(words.values())) == len(words)
 
 

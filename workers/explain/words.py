@@ -1,4 +1,4 @@
-"""Features in words, for the sentence of an explanation; the dashboard says the same words."""
+"""Features in words, for the sentence of an explanation; the dashboard takes its own from here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ BASE_WORDS: Mapping[str, str] = {
     "ema_spread_12_26": "EMA of 12 against 26 bars",
     "ema_order": "order of the moving averages",
     "plus_di_14": "upward movement, +DI",
-    "minus_di_14": "downward movement, -DI",
+    "minus_di_14": "downward movement, \N{MINUS SIGN}DI",
     "adx_14": "strength of the trend, ADX",
     "adxr_14": "smoothed strength of the trend, ADXR",
     "supertrend_direction": "Supertrend",
