@@ -71,6 +71,7 @@ from gateway.views.arrival import Arrival, UnreadableArrival
 from gateway.views.read_model import ReadModel
 from schemas.access import AccessKey
 from schemas.signals import Signal
+from streams.runtime.garbage import collect_seldom
 
 ROUTERS = (
     *(predict, models, signals, explain, analysis, bars),
@@ -295,6 +296,7 @@ def run(settings: GatewaySettings, beat: Callable[[], None]) -> int:
         server.should_exit = True
 
     raise_file_limit()
+    collect_seldom()
     app = create_app(settings, KafkaBus(settings), refuse=refuse)
     config = server_config(app, settings.host, settings.port)
 

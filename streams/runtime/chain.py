@@ -8,7 +8,6 @@ is open while the consumer is polled, so a rebalance never meets one.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -36,6 +35,7 @@ from streams.runtime.client import Transactions, partition_counts
 from streams.runtime.codec import Outgoing, Partition, Received, misplaced, received
 from streams.runtime.consumer import Member
 from streams.runtime.dead_letters import log_dead_letter
+from streams.runtime.garbage import collect_seldom
 from streams.runtime.metrics import ProcessMetrics, process_metrics
 from streams.runtime.restore import (
     Refolded,
@@ -59,7 +59,6 @@ ABORTS_IN_A_ROW = 5  # then something is wrong that only a fresh start can mend
 DRAIN_WITHIN_S = 25.0
 LAG_EVERY_S = 1.0
 CLOSE_WITHIN_S = 5.0  # of a process that has already failed
-GARBAGE_AFTER = 50_000  # objects, some tens of batches
 
 log = structlog.get_logger()
 
@@ -118,9 +117,7 @@ def run_until_signalled(
 
     ``status`` is of a process that reports more than its state.
     """
-    # Imported objects stay, and reference counts free the records: cycles are collected seldom.
-    gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER, 20, 20)
+    collect_seldom()
     stop = threading.Event()
 
     def drain(*_: object) -> None:
