@@ -7,12 +7,13 @@ of date.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from deploy.local.dashboard import SOURCE
 from streams.features.catalog import LADDER
 from workers.explain.words import BASE_WORDS, REGIME_WORDS, RUNG_WORDS
 
-FILE = SOURCE / "src" / "live" / "featureTables.ts"
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "gateway" / "dashboard" / "src" / "live" / "featureTables.ts"
 HEAD = "// Written by deploy/generate/feature_words.py from the words of the explanations.\n"
 
 

@@ -84,7 +84,7 @@ GATEWAY_MATHS = (
     "streams.trace",
 )
 SETTINGS = ("streams.runtime.environment", "streams.runtime.shown_settings")
-GATEWAY_MAY_USE = (*GATEWAY_MATHS, *SETTINGS)
+GATEWAY_MAY_USE = (*GATEWAY_MATHS, *SETTINGS, "streams.runtime.garbage")
 
 # The processes by their names, and strategies of the packages that an operator has allowed.
 COMPUTED_IMPORTS = {"deploy/process.py", "workers/research/strategies/packages.py"}
