@@ -320,8 +320,7 @@ class ReadModel:
         pushed_out = self._view_for(signal).signals.put(signal.event_time_ms, compact)
         self.signals[signal.signal_id] = compact
         self.horizon.setdefault(arrival.partition, arrival.offset)
-        if pushed_out:
-            self._forget(pushed_out)
+        self._forget(pushed_out)
 
     def _forget(self, signals: list[CompactSignal]) -> None:
         for old in signals:

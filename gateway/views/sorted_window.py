@@ -27,19 +27,17 @@ class SortedWindow(Generic[V]):
 
     def put(self, key: Any, item: V) -> list[V]:
         """Insert or replace an item; return the items pushed out."""
-        keys, items = self.keys, self.items
-        if not keys or key > keys[-1]:
-            keys.append(key)
-            items.append(item)
+        if not self.keys or key > self.keys[-1]:
+            self.keys.append(key)
+            self.items.append(item)
         else:
-            at = bisect_left(keys, key)
-            if at < len(keys) and keys[at] == key:
-                items[at] = item
+            at = bisect_left(self.keys, key)
+            if at < len(self.keys) and self.keys[at] == key:
+                self.items[at] = item
             else:
-                keys.insert(at, key)
-                items.insert(at, item)
-        limit = self.limit
-        return self._trim() if len(keys) > limit + limit // SLACK else []
+                self.keys.insert(at, key)
+                self.items.insert(at, item)
+        return self._trim() if len(self.keys) > self.limit + self.limit // SLACK else []
 
     def shrink(self, limit: int) -> list[V]:
         """Lower the limit; return the items pushed out."""
