@@ -18,7 +18,7 @@ class TuningOptions:
 
     strategy: Annotated[
         str | None,
-        typer.Argument(help="A shipped one, e.g. ema_cross, or one with an ACTIVE config."),
+        typer.Argument(help="e.g. ema_cross; one with an ACTIVE config; that of --config."),
     ] = None
     symbol: Annotated[str | None, typer.Option(help="In any spelling [BTCUSDT].")] = None
     timeframe: Annotated[str | None, typer.Option(help="A multiple of the stored bars.")] = None
@@ -31,7 +31,7 @@ class TuningOptions:
         str | None, typer.Option(help="quick, standard, production, or one of --config.")
     ] = None
     config: Annotated[
-        Path | None, typer.Option(help="tradai.yaml of the strategy: its optimization and exits.")
+        Path | None, typer.Option(help="tradai.yaml of the strategy: what it runs, its search.")
     ] = None
     sampler: Annotated[
         str | None, typer.Option(help="TPESampler, RandomSampler, CmaEsSampler, NSGAIISampler.")
@@ -60,7 +60,7 @@ class TuningOptions:
         param_space = dict(map(parse_parameter, self.param or ()))
         config = read_config(self.config) if self.config else {}
         options = {
-            "strategy_name": self.strategy,
+            "strategy_name": _what_runs(config, self.strategy),
             "symbol": parse_symbol(self.symbol) if self.symbol else None,
             "timeframe": self.timeframe,
             "from_ms": parse_time_ms(self.since) if self.since else None,
@@ -84,7 +84,7 @@ class TuningOptions:
 
 
 def read_config(path: Path) -> Fields:
-    """Return what a search takes of a strategy's config: ``optimization``, and ``exits`` if any."""
+    """Return what a search takes of a strategy's config: ``optimization``, and more if any."""
     import yaml
 
     try:
@@ -94,7 +94,16 @@ def read_config(path: Path) -> Fields:
     parts = content if isinstance(content, dict) else {}
     if not isinstance(parts.get("optimization"), dict):
         raise fail(f"--config {path} has no optimization part", 2)
-    return {name: parts[name] for name in ("optimization", "exits") if name in parts}
+    return {name: parts[name] for name in ("strategy", "optimization", "exits") if name in parts}
+
+
+def _what_runs(config: Fields, asked: str | None) -> str | None:
+    """Return the strategy of a search; the one that a config names is what the config runs."""
+    said = config.get("strategy")
+    part = said if isinstance(said, dict) else {}
+    if asked not in (None, part.get("name")):
+        return asked
+    return part.get("entry_point") or part.get("name") or asked
 
 
 def parse_parameter(text: str) -> tuple[str, Fields]:

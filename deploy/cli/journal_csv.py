@@ -78,13 +78,16 @@ def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
             + f"; expected some of {', '.join(SAID)}"
         )
     alike = Counter[tuple[tuple[str, str], ...]]()
+    lines: dict[str, int] = {}
     try:
         for row in table:
             said = _said(table.line_num, row)
-            content = tuple(sorted(said.items()))
+            line, content = table.line_num, tuple(sorted(said.items()))
             said.setdefault("trade_id", derived_id("journal.import", alike[content], *content))
             alike[content] += 1
-            yield table.line_num, _body(table.line_num, said)
+            if (first := lines.setdefault(said["trade_id"], line)) != line:
+                raise ValueError(f"line {line}: trade_id {said['trade_id']} stands in line {first}")
+            yield line, _body(line, said)
     except csv.Error as error:
         raise ValueError(f"line {table.line_num}: {error}, expected CSV") from None
 

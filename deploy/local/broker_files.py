@@ -80,10 +80,10 @@ def jvm_options(folder: Path, heap_mb: int) -> list[str]:
     return [
         f"-Xms{heap_mb // 4}m",  # it grows when it must
         f"-Xmx{heap_mb}m",
-        "-XX:+UseSerialGC",
-        "-Xmn48m",  # else a third of the heap: records live for milliseconds
-        "-XX:MinHeapFreeRatio=50",  # a full heap stops every record for 300 ms: seldom
-        "-XX:MaxHeapFreeRatio=70",
+        "-XX:+UseG1GC",  # one that collects the whole heap stops every record for 300 ms
+        "-XX:G1HeapRegionSize=1m",
+        "-XX:ConcGCThreads=1",
+        "-Xmn48m",  # records live for milliseconds
         "-XX:TieredStopAtLevel=1",
         "-XX:MaxDirectMemorySize=64m",
         "-XX:+ExitOnOutOfMemoryError",

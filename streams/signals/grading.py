@@ -55,23 +55,10 @@ def confirm_direction(
 ) -> tuple[Confirmation, ...]:
     """Return the checks of a direction that a policy names; null where their value is unknown."""
     context, regime = prediction.context, prediction.regime
-    higher = context.higher_direction
     checks = (
         _trend(regime.trend_state, direction),
-        _higher_timeframe(
-            _shown(higher),
-            direction,
-            passed=None
-            if higher is None
-            else direction == "neutral" or higher == WANTED[direction],
-        ),
-        Confirmation.unchecked(
-            name="volume",
-            passed=None
-            if context.volume_to_median is None
-            else context.volume_to_median >= policy.min_volume,
-            detail=f"volume is {_shown(context.volume_to_median)} x its 20-bar median",
-        ),
+        _higher_timeframe(context.higher_direction, direction),
+        _volume(context.volume_to_median, policy.min_volume),
         Confirmation.unchecked(
             name="entropy",
             passed=regime.entropy <= policy.max_entropy,
@@ -86,22 +73,41 @@ def confirm_direction(
 @cache
 def _trend(state: str, direction: Direction) -> Confirmation:
     wanted = ("RANGING", "CHOPPY") if direction == "neutral" else ("TRENDING",)
+    if state == "UNKNOWN":
+        return _unknown("trend_state", "whether the market trends is not known yet")
     return Confirmation.unchecked(
         name="trend_state",
-        passed=None if state == "UNKNOWN" else state in wanted,
-        detail=f"market is {state}, {direction} wants {' or '.join(wanted)}",
+        passed=state in wanted,
+        detail=f"market is {state.lower()}, {direction} wants {' or '.join(wanted).lower()}",
     )
 
 
 @lru_cache(maxsize=64)
-def _higher_timeframe(higher: str, direction: Direction, *, passed: bool | None) -> Confirmation:
-    wants = "nothing of it" if direction == "neutral" else f"{WANTED[direction]:+.0f}"
+def _higher_timeframe(higher: float | None, direction: Direction) -> Confirmation:
+    if higher is None:
+        return _unknown("higher_timeframe", "no bar of a higher timeframe has closed yet")
+    wanted = WANTED.get(direction)
     return Confirmation.unchecked(
         name="higher_timeframe",
-        passed=passed,
-        detail=f"next closed higher timeframe points {higher}, {direction} wants {wants}",
+        passed=wanted in (None, higher),
+        detail=f"next higher timeframe points {_way(higher)}, {direction} wants "
+        + ("nothing of it" if wanted is None else _way(wanted)),
     )
 
 
-def _shown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
+def _volume(ratio: float | None, least: float) -> Confirmation:
+    if ratio is None:
+        return _unknown("volume", "no 20 bars of volume are known yet")
+    return Confirmation.unchecked(
+        name="volume",
+        passed=ratio >= least,
+        detail=f"volume is {ratio:.2f} x its 20-bar median, at least {least:g}",
+    )
+
+
+def _unknown(name: str, detail: str) -> Confirmation:
+    return Confirmation.unchecked(name=name, passed=None, detail=detail)
+
+
+def _way(points: float) -> str:
+    return "up" if points > 0.0 else "down" if points < 0.0 else "sideways"

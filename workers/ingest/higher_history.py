@@ -27,8 +27,9 @@ from workers.ingest.symbol_feed import SymbolFeed
 from workers.venue.exchange import VenueRefused, VenueUnavailable
 from workers.venue.retry import with_retries
 
-AT_ONCE = 30  # bars of the past: a live bar waits behind no more of them
-PAUSE_S = 0.03  # after each such part: the live bars go between them
+AT_ONCE = 60  # bars of the past: the chains are done with them in about 100 ms
+PAUSE_S = 0.03  # after each such part
+LIVE_S, AHEAD_S = 0.25, 0.1  # after a close and before the next the chains are for live bars
 RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
 
 Announce = Callable[[int, Mapping[str, int]], None]  # timeframe, close of each symbol
@@ -201,6 +202,7 @@ class HigherHistory:
         span = (series.filled_ms, self.history.clock.now_ms())
         async for page in self.history.pages(series.klines, span, markers):
             for start in range(0, len(page), AT_ONCE):
+                await self._let_live_bars_go(feed.series.timeframe_ms)
                 self._put(page[start : start + AT_ONCE], series, feed)
                 await self.outbox.below(AT_ONCE)
                 await asyncio.sleep(PAUSE_S)
@@ -209,12 +211,28 @@ class HigherHistory:
             name = f"{series.klines.interval} history of {series.klines.symbol}"
             self._details[series.klines] = f"{name}: {left} bars to come" if left > 0 else ""
 
+    async def _let_live_bars_go(self, base_ms: int) -> None:
+        clock = self.history.clock
+        due_s = clock.seconds_until((clock.now_ms() // base_ms + 1) * base_ms)
+        await asyncio.sleep(wait_for_live_s(due_s, base_ms / 1000.0 / clock.speed))
+
     def _put(self, klines: Sequence[RawBar], series: HigherSeries, feed: SymbolFeed) -> None:
         for kline in klines:
             self.outbox.put(kline.model_copy(update={"made_until_ms": series.made_until_ms}))
             entry = None if feed.overlap is None else feed.overlap.compare(kline)
             if entry is not None:
                 self.outbox.put(entry)
+
+
+def wait_for_live_s(due_s: float, bar_s: float) -> float:
+    """Return for how many seconds the past gives way to live bars.
+
+    Args:
+        due_s: Until the next close of a base bar.
+        bar_s: Length of a base bar, in wall-clock time; of a short one half is kept free at most.
+    """
+    live_s, ahead_s = min(LIVE_S, 0.4 * bar_s), min(AHEAD_S, 0.1 * bar_s)
+    return due_s + live_s if due_s < ahead_s else max(0.0, live_s - (bar_s - due_s))
 
 
 async def _until_model_serves(past: MarketPast) -> None:

@@ -12,7 +12,8 @@ def version_lines(document: dict[str, Any]) -> list[str]:
     rows = document["versions"]
     if not rows:
         return [f"{document['strategy_name']} {document['timeframe']} had no versions then"]
-    return [_line(row) for row in rows]
+    first = f"{document['strategy_name']} {document['timeframe']}, for another: --timeframe"
+    return [first, *(_line(row) for row in rows)]
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -156,6 +156,20 @@ def test_a_config_brings_its_presets(bars, tmp_path):
     assert -0.25 <= result["best_params"]["stoploss"] <= -0.01
 
 
+@pytest.mark.parametrize("asked", [(), ("MyStrategy",)])
+def test_a_config_says_what_its_strategy_runs(bars, tmp_path, asked):
+    config = tmp_path / "tradai.yaml"
+    config.write_text(
+        "strategy: {name: MyStrategy, entry_point: ema_cross}\n"
+        "optimization: {presets: {quick: {epochs: 2, spaces: [buy]}}}\n"
+    )
+    options = ("--config", str(config), "--preset", "quick", "--json")
+
+    done = call("start", *asked, "--local", bars, *options)
+
+    assert json.loads(done.stdout)["strategy"] == "ema_cross"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

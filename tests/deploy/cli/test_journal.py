@@ -118,6 +118,10 @@ async def test_notes_come_back_to_the_last_character(gateway, notes):
         ("ticker,action,opened,exit\nBTC-USD,executed,1,2\n", "line 2: exit and closed belong"),
         ('ticker,action,opened\n"BTC-USD\n', "expected CSV"),
         ("ticker,action,opened\n,executed,1\n", "line 2: ticker: expected a value"),
+        (
+            "trade_id,ticker,action,opened\na,BTC-USD,skipped,1\na,BTC-USD,skipped,2\n",
+            "line 3: trade_id a stands in line 2",
+        ),
     ],
 )
 async def test_a_file_that_cannot_be_read_records_nothing(gateway, tmp_path, text, said):

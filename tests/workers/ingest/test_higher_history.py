@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.bounds import LAST_MS
 from schemas.market import HistoryReady, RawBar
@@ -15,7 +17,7 @@ from schemas.timeframes import HOUR_MS, MINUTE_MS
 from tests.fakes.ingest_run import PublishedRecords, ingesting
 from workers.ingest import higher_history
 from workers.ingest.higher_bars import HigherSeries
-from workers.ingest.higher_history import HigherHistory
+from workers.ingest.higher_history import HigherHistory, wait_for_live_s
 from workers.ingest.market_clock import MarketClock
 from workers.ingest.normalise import PayloadRejected
 from workers.ingest.outbox import Outbox
@@ -101,6 +103,18 @@ class HourlyPast:
         """Return the closes of the klines that have been published."""
         records = self.history.outbox._waiting
         return [r.event_time_ms for r in records if isinstance(r, RawBar) and r.symbol == symbol]
+
+
+@given(st.floats(0.05, 900.0), st.floats(0.0, 1.0))
+def test_the_past_gives_way_to_live_bars_around_their_close(bar_s, share):
+    due_s = share * bar_s
+
+    wait_s = wait_for_live_s(due_s, bar_s)
+
+    left_s = due_s - wait_s if wait_s <= due_s else bar_s - (wait_s - due_s)
+    assert 0.0 <= wait_s <= 0.5 * bar_s + 1e-9
+    assert left_s >= min(0.1, 0.1 * bar_s) - 1e-9
+    assert bar_s - left_s >= min(0.25, 0.4 * bar_s) - 1e-9
 
 
 @pytest.fixture
