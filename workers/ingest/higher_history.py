@@ -29,7 +29,7 @@ from workers.venue.retry import with_retries
 
 AT_ONCE = 60  # bars of the past: the chains are done with them in about 100 ms
 PAUSE_S = 0.03  # after each such part
-LIVE_S, AHEAD_S = 0.25, 0.1  # after a close and before the next the chains are for live bars
+LIVE_S, AHEAD_S = 0.2, 0.1  # after a close and before the next the chains are for live bars
 RETRY_S, LONGEST_WAIT_S = 0.5, 30.0
 
 Announce = Callable[[int, Mapping[str, int]], None]  # timeframe, close of each symbol

@@ -114,7 +114,7 @@ def test_the_past_gives_way_to_live_bars_around_their_close(bar_s, share):
     left_s = due_s - wait_s if wait_s <= due_s else bar_s - (wait_s - due_s)
     assert 0.0 <= wait_s <= 0.5 * bar_s + 1e-9
     assert left_s >= min(0.1, 0.1 * bar_s) - 1e-9
-    assert bar_s - left_s >= min(0.25, 0.4 * bar_s) - 1e-9
+    assert bar_s - left_s >= min(0.2, 0.4 * bar_s) - 1e-9
 
 
 @pytest.fixture
