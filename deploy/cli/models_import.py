@@ -130,5 +130,8 @@ def _lines(model: ModelRegistered, path: Path) -> list[str]:
     return [
         f"{path} is model {model.model_version} of {name}, bars of {bars}, in {model.uri}",
         "unqualified: no gates, no calibration, no drift; its signals never grade above C",
-        f"`regimeflow strategy set-version {name} {model.model_version}` lets it serve",
+        (
+            f"`regimeflow strategy set-version {name} {model.model_version} --timeframe {bars}` "
+            "lets it serve"
+        ),
     ]

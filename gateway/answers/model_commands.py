@@ -112,7 +112,11 @@ class RollbackBody(ModelBody):
 class RegisterBody(ModelBody):
     """A training whose model is judged by thresholds."""
 
-    run_id: str = Field(min_length=1, max_length=100, description="Of the training: its request id")
+    run_id: str = Field(
+        min_length=1,
+        max_length=100,
+        description="Of the training: its request id, or that of its run in MLflow",
+    )
     strategy_name: StrategyName | None = Field(default=None, description="That of the path")
     thresholds: dict[
         Literal[

@@ -67,6 +67,7 @@ class VersionDetails(VersionView):
     equity: ModelEquity | None = Field(description="Of the same; null: an older release")
     uri: str
     files: list[str]
+    mlflow_run_id: str | None = Field(description="Null until it is mirrored into MLflow")
     history: list[ModelStageChanged] = Field(
         description="Every change of its stage; what thresholds decided, with the values found"
     )

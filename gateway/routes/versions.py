@@ -141,7 +141,9 @@ async def version(
     """Return one version with its reports, its files and every change of its stage."""
     line = requested_line(ctx, name, timeframe)
     named = ctx.views.versions.require_version(*line, version)
-    return plain(model_versions.details(ctx.views.versions.require(*line), named))
+    details = model_versions.details(ctx.views.versions.require(*line), named)
+    run_id = ctx.views.mlflow.run_id(f"model/{named.model_version}")
+    return plain(details | {"mlflow_run_id": run_id})
 
 
 @router.get(f"{MODEL}/rollback-candidates", response_model=CandidateList)
@@ -221,7 +223,9 @@ async def register(name: Name, body: RegisterBody, caller: CallerDep) -> Respons
     if body.strategy_name not in (None, name):
         raise Refused(f"strategy_name: got {body.strategy_name!r}, expected {name!r}, as the path")
     line = requested_line(caller.ctx, name, body.timeframe)
-    trained = caller.ctx.views.versions.trained_by(*line, body.run_id)
+    views = caller.ctx.views
+    run_id = views.mlflow.model_version(body.run_id) or body.run_id
+    trained = views.versions.trained_by(*line, run_id)
     if trained is None:
         raise Unknown(f"run_id: {name} has no model of training {body.run_id}")
     asked = {"version": trained.model_version}

@@ -34,6 +34,11 @@ class MlflowView:
         run = self._runs.get(subject)
         return None if run is None else run.run_id
 
+    def model_version(self, run_id: str) -> str | None:
+        """Return the model version that a run of MLflow shows; None for any other run."""
+        shown = (run for run in self._runs.values() if run.kind == "model")
+        return next((r.subject.partition("/")[2] for r in shown if r.run_id == run_id), None)
+
     def of_model(self, name: str) -> list[MlflowRun]:
         """Return the versions of a registered model, the highest number first."""
         versions = [run for run in self._runs.values() if run.model == name]

@@ -46,7 +46,7 @@ def small_model(
     forest, network, rows, windows = _fitted(seed, len(names))
     report = b'{"plan": {"seed": %d, "boosted": {"rounds": 8}}}' % seed
     contents = {"forest.json": forest, "lstm.safetensors": network, "report.json": report}
-    selection = selection or ModelSelection(reason="bootstrap: not tried")
+    selection = selection or ModelSelection(reason="the first model tries no specialists")
     specialists = FittedSpecialists(
         selection,
         {each.name: _fitted(ord(each.name[1]), len(names))[0] for each in selection.fitted},

@@ -186,7 +186,7 @@ def _bundle(
         member_weights={"xgboost": float(is_forest), "lstm": float(not is_forest)},
         class_prior=about.class_prior,
         temperature=1.0,
-        selection=ModelSelection(reason="imported: not tried"),
+        selection=ModelSelection(reason="an imported model has no specialists"),
         trained_from_ms=0,
         trained_to_ms=now_ms,  # nothing says when it was trained: no row is new to it
         seed=SEED,

@@ -47,7 +47,7 @@ from workers.training.table import TrainingTable
 FEWEST_EFFECTIVE_ROWS = 500
 RULES: tuple[SelectionRule, ...] = ("argmax", "blend")
 LEVEL = 0.95  # of all rules together: each has its share of the rest
-NOT_TRIED = ModelSelection(reason="bootstrap: not tried")
+NOT_TRIED = ModelSelection(reason="the first model tries no specialists")
 
 
 class WeightedForest(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.cli.config_commands import outcome_lines
+from deploy.time_text import time_text
 
 
 def version_lines(document: dict[str, Any]) -> list[str]:
@@ -36,14 +37,15 @@ def details_lines(row: dict[str, Any]) -> list[str]:
         _record(row["metrics"]),
         f"gates: {gates or 'none'}",
         f"files: {row['uri']}",
+        f"run of MLflow: {row['mlflow_run_id'] or 'not mirrored yet'}",
     ]
     lines += policy_lines(row)
     moves = (
-        f"  {move['from_stage'] or 'registered'} -> {move['to_stage']} by {move['by']}: "
-        f"{move['reason']}"
+        f"  {time_text(move['event_time_ms'])}  {move['from_stage'] or 'registered'} -> "
+        f"{move['to_stage']} by {move['by']}: {move['reason']}"
         for move in row["history"]
     )
-    return [*lines, "history:", *moves]
+    return [*lines, "history, by market time:", *moves]
 
 
 def _span(row: dict[str, Any]) -> str:

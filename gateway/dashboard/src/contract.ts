@@ -2602,6 +2602,8 @@ export interface VersionDetails {
   equity: ModelEquity | null
   uri: string
   files: string[]
+  /** Null until it is mirrored into MLflow */
+  mlflow_run_id: string | null
   /** Every change of its stage; what thresholds decided, with the values found */
   history: ModelStageChanged[]
   /** By which its training judged it; null: older than policies in configs */

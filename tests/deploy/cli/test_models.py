@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,7 +41,8 @@ async def test_a_version_is_listed_shown_promoted_and_rolled_back(gateway):
     back = await call(gateway, "deploy", "rollback", "ensemble", "--env", "dev")
 
     assert [row["stage"] for row in listed["versions"]] == ["Production", "Staging", "Archived"]
-    assert "registered -> Archived by regimeflow: kept out" in shown.stdout
+    assert re.search(r"\d\d:\d\d  registered -> Archived by regimeflow: kept out", shown.stdout)
+    assert "run of MLflow: not mirrored yet" in shown.stdout
     assert "would write models.stages.v1: ensemble b Production" in dry.stdout
     assert "version 2 (b) is Production, was Staging; version 1 (a) is Staging" in promoted.stdout
     assert "it counts from the bar that closes at" in promoted.stdout

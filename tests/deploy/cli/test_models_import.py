@@ -82,6 +82,7 @@ def test_an_imported_model_is_announced_beside_the_newest_version(
     assert "`regimeflow train` first" in none.stderr
     assert bases == ["newest"]
     assert "unqualified: no gates" in done.stdout
+    assert f"set-version ensemble {IMPORTED.model_version} --timeframe 1m` lets it" in done.stdout
     assert "warning: a pickle is a program" in done.stderr
     with Reader(KafkaSettings(pipeline_topics), (MODELS_REGISTERED,)) as reader:
         records = [message.record for message in reader.read_to_end()]

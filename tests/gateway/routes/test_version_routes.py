@@ -10,7 +10,7 @@ from schemas.models import ModelRegistered
 from schemas.policies import GatesPolicy, GatesUsed
 from schemas.versions import ModelCommand
 from streams.configs.content import SHIPPED, config_id, content_hash, normalised
-from tests.build import close_time, comparison, config_command, registered, signal
+from tests.build import close_time, comparison, config_command, mlflow_run, registered, signal
 from tests.fakes.command_processor import decide_models
 from tests.fakes.gateway import LAST, ticks
 from tests.fakes.two_at_once import post_two_at_once
@@ -327,6 +327,17 @@ async def test_a_registration_lists_each_threshold_with_the_value_found(models):
     assert "max_drawdown_pct 15, found 19.0" in failed["detail"]
     assert "found None" in unreported["detail"]
     assert answer["config_id"] == failed["config_id"] == SHIPPED_ID
+
+
+async def test_a_registration_names_the_training_by_its_run_in_mlflow_too(models):
+    models.bus.feed(mlflow_run("model/b", run_id="f00d"), mlflow_run("model/a", run_id="cafe"))
+
+    answer = await post(models, f"{STRATEGIES}/register", {"run_id": "cafe"})
+    shown = await models.get(f"{MODELS}/versions/1")
+
+    assert answer["version"]["model_version"] == "a"
+    assert shown["mlflow_run_id"] == "cafe"
+    assert (await models.get(f"{MODELS}/versions/3"))["mlflow_run_id"] is None
 
 
 async def test_the_active_config_says_what_a_registration_asks_for(models):

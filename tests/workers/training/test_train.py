@@ -128,7 +128,7 @@ def test_what_is_registered_loads_and_answers_as_in_training(trained, tmp_path):
     low, high = loaded.calibration.confidence_interval(manifest.parity[0].forest)
     assert 0.0 <= low < high <= 1.0
     assert model.selection == manifest.selection
-    assert manifest.selection.reason == "bootstrap: not tried"
+    assert manifest.selection.reason == "the first model tries no specialists"
     assert register(trained, REQUEST, tmp_path, START_MS) == model
     assert (model_folder(model.uri) / REGISTERED).read_bytes() == model.encode()
 
