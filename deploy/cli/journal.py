@@ -218,7 +218,10 @@ def import_trades(
     and the exit code is 1.
     """
     with _reported(), file.open(encoding="utf-8-sig", newline="") as lines:
-        rows = list(read_csv(lines))
+        try:
+            rows = list(read_csv(lines))
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: no UTF-8 text, expected CSV") from None
     counts = {"done": 0, "same": 0}
     refused: list[dict[str, Any]] = []
     address = gateway_url(url)

@@ -215,7 +215,7 @@ def _trade(state: ChallengesState, command: ChallengeCommand) -> Ruling:
     changes, facts = _looked_at(state, take_trade(comparison, trade), command.market_ms, command)
     detail = f"{trade.trade_id} of the {trade.variant} is counted"
     if not is_apart(comparison, trade):
-        detail += " in its figures, but not by the test: it shares time with one before it"
+        detail += " in its figures, but not by the test: it begins before the last one ends"
     after = "active" if "discoveries" not in changes else "concluded"
     return Ruling("done", detail, name, changes, facts, before="active", after=after)
 
@@ -239,7 +239,8 @@ def _why_no_trade(
         )
         return "invalid", detail
     if trade.closed_ms > command.market_ms:
-        return "invalid", f"closed_ms: got {trade.closed_ms}, expected {command.market_ms}, now"
+        detail = f"closed_ms: got {trade.closed_ms}, expected {command.market_ms}, now, or before"
+        return "invalid", detail
     return None
 
 

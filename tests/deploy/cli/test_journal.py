@@ -85,6 +85,15 @@ async def test_lines_of_a_file_are_recorded_once_and_refusals_are_named(gateway,
     assert "0 added, 2 stood like that already" in second.stdout
 
 
+async def test_a_file_that_is_no_text_is_named(gateway, tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_bytes(b"ticker,action,opened,notes\nBTC-USD,skipped,2025-06-15T15:11,\xff\n")
+
+    refused = await call(gateway, "journal", "import", str(file), code=1)
+
+    assert f"{file}: no UTF-8 text" in refused.stderr
+
+
 async def test_a_line_that_has_moved_is_the_same_trade_and_two_alike_are_two(gateway, tmp_path):
     header, old = "ticker,action,opened\n", "BTC-USD,skipped,2025-06-15T15:11\n" * 2
     file = tmp_path / "mine.csv"

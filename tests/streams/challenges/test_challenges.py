@@ -329,7 +329,7 @@ def test_trades_of_one_moment_are_one_to_the_test():
     ]
 
     assert first.endswith("is counted")
-    assert all("not by the test: it shares time" in each for each in others)
+    assert all("not by the test: it begins before" in each for each in others)
 
 
 def test_of_trades_that_overlap_the_test_counts_the_first_and_the_totals_all():
@@ -346,6 +346,15 @@ def test_of_trades_that_overlap_the_test_counts_the_first_and_the_totals_all():
 
     assert event.challenge.champion_trades.trades == 2
     assert event.challenge.blocks == 1
+
+
+def test_a_trade_that_is_posted_late_is_said_to_begin_before_the_last_one_ends():
+    run, name = on_trades()
+    posted(run, name, 9_000, trade=challenge_trade(5))
+
+    late = posted(run, name, 9_001, trade=challenge_trade(1)).detail
+
+    assert late.endswith("not by the test: it begins before the last one ends")
 
 
 @settings(max_examples=100)

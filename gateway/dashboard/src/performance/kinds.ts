@@ -4,7 +4,7 @@ import type { TradeFigures } from '../contract'
 
 export const KINDS = [
   { kind: 'ideas', name: 'Ideas', meaning: 'Nobody chose among them, and they do not overlap' },
-  { kind: 'journal', name: 'Journal', meaning: 'What you did, as you chose' },
+  { kind: 'journal', name: 'Journal', meaning: 'What you did about signals of this timeframe' },
   { kind: 'calls', name: 'Calls', meaning: 'Every buy or sell signal that has expired; they overlap' },
 ] as const
 

@@ -144,7 +144,11 @@ function Row({ signal, at, count, chosen, now, isEpisode, onChoose }: RowProps) 
       <span className={classes(styles.under, 'muted')}>
         {age === null ? '–' : ageText(age)}
         {age !== null && age >= 1 && <span className="unseen"> ago</span>}
-        {isEpisode && bars > 1 && <span title="So long without another direction">for {ageText(bars)}</span>}{' '}
+        {isEpisode && bars > 1 && (
+          <span className={styles.length} title="So long without another direction">
+            for {ageText(bars)}
+          </span>
+        )}{' '}
         <RegimeChip regime={signal.regime} />
       </span>
       <span className={styles.end}>
