@@ -48,7 +48,7 @@ from streams.configs.content import (
 )
 from streams.processor import Outputs, Processor
 
-LEAD_BARS = 5  # as promotion: the first config must reach the signals before its bar
+LEAD_BARS = 5  # of the base: the first config must reach the signals before its bar
 BOOTSTRAP = "bootstrap"
 
 

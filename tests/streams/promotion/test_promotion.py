@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from schemas.models import ModelChanged, ModelMetrics, ModelRegistered, ModelSer
 from schemas.regimes import RegimeParameters
 from schemas.timeframes import HOUR_MS, MINUTE_MS
 from schemas.training import TrainingRequest
-from streams.promotion.effective import LEAD_BARS
+from streams.promotion.effective import LEAD_MS, effective_from
 from streams.promotion.processor import PROCESSOR
 from streams.runtime.memory_driver import replay
 from tests.build import close_time, comparison, regime_parameters
@@ -73,7 +74,15 @@ def test_a_change_takes_effect_on_a_bar_close_at_least_two_bars_ahead():
 
     assert changed.effective_from_ms % MINUTE_MS == 0
     assert changed.effective_from_ms - changed.event_time_ms >= 2 * MINUTE_MS
-    assert changed.effective_from_ms - changed.event_time_ms <= (LEAD_BARS + 1) * MINUTE_MS
+    assert changed.effective_from_ms - changed.event_time_ms <= LEAD_MS + MINUTE_MS
+
+
+@pytest.mark.parametrize(("base_ms", "bars"), [(MINUTE_MS, 5), (3 * MINUTE_MS, 2), (HOUR_MS, 1)])
+def test_a_change_of_longer_bars_counts_from_the_next_one(base_ms, bars):
+    model = registered(timeframe_ms=base_ms).changed({"base_ms": base_ms})
+
+    for market_ms in (1_000 * base_ms, 1_000 * base_ms - 1):
+        assert effective_from(model, market_ms, 0) == (1_000 + bars) * base_ms
 
 
 def test_model_and_regime_filter_change_at_the_same_bar():
@@ -135,4 +144,4 @@ def test_a_higher_model_serves_from_the_first_close_that_is_the_lead_of_base_bar
 
     ahead = changed.effective_from_ms - model.event_time_ms
     assert changed.effective_from_ms % timeframe_ms == 0
-    assert 2 * MINUTE_MS <= ahead <= timeframe_ms + (LEAD_BARS + 1) * MINUTE_MS
+    assert 2 * MINUTE_MS <= ahead <= timeframe_ms + LEAD_MS + MINUTE_MS
