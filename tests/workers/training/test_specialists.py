@@ -235,7 +235,10 @@ def test_the_page_states_figures_and_verdict():
     assert f"The specialist of the highest weight answers: {winning.reason}." in page
     assert f"argmax beats the universal model: log-loss {argmax.log_loss:.4f} beside" in page
     assert "bull specialist: 312 effective rows, expected 500 at least" in page
-    assert "The universal model answers: the first model tries no specialists." in selection_section(NOT_TRIED)
+    assert (
+        "The universal model answers: the first model tries no specialists."
+        in selection_section(NOT_TRIED)
+    )
     assert selection_section(None) == ""
 
 
