@@ -141,6 +141,7 @@ FILLED = """() => {
     // Rows of the price pane, above the regime band, that hold pixels of a falling bar's colour.
     const all = document.querySelectorAll('[data-testid=price-chart] canvas')
     const pane = [...all].find((canvas) => canvas.width > 300)
+    if (pane === undefined) return false  // not drawn yet
     const high = Math.floor(pane.height * 0.9)
     const { data } = pane.getContext('2d').getImageData(0, 0, pane.width, high)
     let [top, bottom] = [high, 0]
