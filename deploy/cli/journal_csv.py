@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -64,32 +64,44 @@ def read_csv(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
         ValueError: A column or a value is none that can be; the message says which and where.
     """
     table = csv.DictReader(file, strict=True)
-    columns = table.fieldnames or ()
+    try:
+        _require_columns(table.fieldnames or ())
+        yield from _trades(table)
+    except csv.Error as error:
+        raise ValueError(f"line {table.reader.line_num}: {error}, expected CSV") from None
+
+
+def _require_columns(columns: Sequence[str]) -> None:
     unknown = [name for name in columns if name not in (*SAID, *SHOWN)]
     missing = [name for name in NEEDED if name not in columns]
-    if unknown or missing:
+    repeated = [name for name, count in Counter(columns).items() if count > 1]
+    if unknown or missing or repeated:
         raise ValueError(
             f"columns {', '.join(columns) or 'none'}: "
             + "; ".join(
                 f"{word} {', '.join(names)}"
-                for word, names in (("unknown", unknown), ("missing", missing))
+                for word, names in (
+                    ("unknown", unknown),
+                    ("missing", missing),
+                    ("repeated", repeated),
+                )
                 if names
             )
             + f"; expected some of {', '.join(SAID)}"
         )
+
+
+def _trades(table: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     alike = Counter[tuple[tuple[str, str], ...]]()
     lines: dict[str, int] = {}
-    try:
-        for row in table:
-            said = _said(table.line_num, row)
-            line, content = table.line_num, tuple(sorted(said.items()))
-            said.setdefault("trade_id", derived_id("journal.import", alike[content], *content))
-            alike[content] += 1
-            if (first := lines.setdefault(said["trade_id"], line)) != line:
-                raise ValueError(f"line {line}: trade_id {said['trade_id']} stands in line {first}")
-            yield line, _body(line, said)
-    except csv.Error as error:
-        raise ValueError(f"line {table.line_num}: {error}, expected CSV") from None
+    for row in table:
+        said = _said(table.line_num, row)
+        line, content = table.line_num, tuple(sorted(said.items()))
+        said.setdefault("trade_id", derived_id("journal.import", alike[content], *content))
+        alike[content] += 1
+        if (first := lines.setdefault(said["trade_id"], line)) != line:
+            raise ValueError(f"line {line}: trade_id {said['trade_id']} stands in line {first}")
+        yield line, _body(line, said)
 
 
 def _said(line: int, row: dict[str, Any]) -> Said:
