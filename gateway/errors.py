@@ -27,6 +27,7 @@ from starlette.types import Scope
 from gateway.envelope import Envelope, encode, failure, is_enveloped
 
 EVENT_STREAM = "text/event-stream"
+UNREAD = "There was an error parsing the body"  # FastAPI, of bytes that stop the parser
 
 
 class GatewayError(Exception):
@@ -144,6 +145,9 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         message = str(error.detail)
         if error.status_code == 404 and message == "Not Found":
             message = f"no route {request.url.path}; GET /docs lists them"
+        if error.status_code == 400 and message == UNREAD:
+            deep = isinstance(error.__cause__, RecursionError)
+            message = f"body: expected JSON{', nested less deep' if deep else ' in UTF-8'}"
         headers = dict(error.headers or {})
         if error.status_code == 405:
             allowed = headers["Allow"] = ", ".join(

@@ -153,6 +153,19 @@ async def test_body_that_is_no_json_gives_400(gateway):
     assert response.json()["detail"].endswith("at character 10")
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b'{"symbol": "\xe9"}', "JSON in UTF-8"), (b"[" * 20_000, "JSON, nested less deep")],
+    ids=["bytes", "depth"],
+)
+async def test_body_that_stops_the_parser_gives_400(gateway, content, expected):
+    response = await gateway.client.post(
+        "/api/v1/predict", content=content, headers={"content-type": "application/json"}
+    )
+
+    assert (response.status_code, response.json()["detail"]) == (400, f"body: expected {expected}")
+
+
 async def test_moment_selects_the_newest_bar_closed_by_then(gateway):
     _, exact = await ask(gateway, timestamp=iso(close_time(5)))
     _, between = await ask(gateway, timestamp=iso(close_time(5) + MINUTE_MS - 1))
