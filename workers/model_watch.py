@@ -240,13 +240,21 @@ class ModelWatch:
         self._settle_refused()
 
     def _latest(self, changes: list[ModelChanged]) -> list[ModelChanged]:
-        """Return the changes of each timeframe that fit in memory; nobody waits for the others."""
+        """Return the changes of each timeframe that can matter; nobody waits for the others.
+
+        Those fit in memory, or had their bar to come when the newest was made; and the one before.
+        """
         later: Counter[int] = Counter()
+        now_ms: dict[int, int] = {}
+        served: set[int] = set()  # timeframes whose change that counts by now is among them
         latest = []
         for change in reversed(changes):
-            later[change.model.timeframe_ms] += 1
-            if later[change.model.timeframe_ms] <= MODELS_IN_MEMORY:
+            length_ms = change.model.timeframe_ms
+            later[length_ms] += 1
+            if later[length_ms] <= MODELS_IN_MEMORY or length_ms not in served:
                 latest.append(change)
+                if change.effective_from_ms <= now_ms.setdefault(length_ms, change.event_time_ms):
+                    served.add(length_ms)
             else:
                 self.readiness.settle(change.model.model_version)
         return latest[::-1]

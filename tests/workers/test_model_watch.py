@@ -137,6 +137,25 @@ def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path
 
 
 @pytest.mark.kafka
+def test_of_the_past_all_changes_that_have_their_bar_to_come_are_loaded(pipeline_topics, tmp_path):
+    kafka = KafkaSettings(pipeline_topics)
+    model = small_model(tmp_path)
+    loaded = []
+
+    def load(changed):
+        loaded.append(changed.effective_from_ms)
+        return load_ensemble(changed.model).status()
+
+    to_come = [change_to(model, minute) for minute in range(20, 20 + 2 * MODELS_IN_MEMORY)]
+    told = [each.model_copy(update={"event_time_ms": close_time(15)}) for each in to_come]
+    watch = ModelWatch(kafka, "inference", load)
+    watch.apply([change_to(model, 1), change_to(model, 10), *told])
+    watch.status.close()
+
+    assert loaded == [close_time(10), *(each.effective_from_ms for each in told)]
+
+
+@pytest.mark.kafka
 def test_of_the_past_each_timeframe_has_its_own_latest_models(pipeline_topics, tmp_path):
     kafka = KafkaSettings(pipeline_topics)
     hours, minutes = small_model(tmp_path, timeframe_ms=HOUR_MS), small_model(tmp_path)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.bounds import LAST_MS
 from schemas.models import ModelChanged, ModelRegistered
 from schemas.predictions import ClassProbabilities
 from schemas.specialists import Answerer, SpecialistName
@@ -308,8 +309,8 @@ class Slots:
     They are replaced as a whole, never in part.
 
     Attributes:
-        capacity: Models of a timeframe in memory. A replay reads symbols one after the other, so
-            it needs all models of its past.
+        capacity: Models of a timeframe in memory; more while changes to come need them. A replay
+            reads symbols one after the other, so it needs all models of its past.
         on_switch: Called with the model and the bar when a newer one answers for the first time.
         way: Of batches, before the loading of a model.
     """
@@ -330,7 +331,10 @@ class Slots:
             if (slot[0], slot[1].version) != (since, loaded.version)
         ]
         slots.append((since, loaded))
-        kept = tuple(sorted(slots, key=lambda slot: slot[0])[-self.capacity :])
+        slots.sort(key=lambda slot: slot[0])
+        now_ms = min(change.event_time_ms, self._newest_ms.get(timeframe_ms, LAST_MS))
+        to_come = sum(slot[0] > now_ms for slot in slots)  # the one before them answers until then
+        kept = tuple(slots[-max(self.capacity, to_come + 2) :])
         self._serving = self._serving | {timeframe_ms: kept}
 
     def in_memory(self, model: ModelRegistered) -> LoadedEnsemble | None:

@@ -102,6 +102,21 @@ def test_only_the_last_models_stay_in_memory(tmp_path):
     assert serving(slots, 2) == model.model_version
 
 
+def test_the_model_that_serves_stays_while_many_changes_are_to_come(tmp_path):
+    models = [small_model(tmp_path, seed=seed) for seed in (1, 2)]
+    loaded, slots = [load_ensemble(model) for model in models], Slots()
+    slots.put(change_to(models[0], 10), loaded[0])
+    assert serving(slots, 20) == models[0].model_version
+
+    for number in range(1, 2 * MODELS_IN_MEMORY):  # a promotion, its rollback, and so on at once
+        change = change_to(models[number % 2], 25 + number)
+        told = change.model_copy(update={"event_time_ms": close_time(21)})
+        slots.put(told, loaded[number % 2])
+
+    answers = [serving(slots, minute) for minute in range(22, 30)]
+    assert answers == [models[max(0, m - 25) % 2].model_version for m in range(22, 30)]
+
+
 def test_a_bar_is_served_by_a_model_of_its_own_timeframe(tmp_path):
     minutes, hours = small_model(tmp_path), small_model(tmp_path, timeframe_ms=HOUR_MS)
     slots = Slots()
