@@ -84,7 +84,7 @@ class TuningOptions:
 
 
 def read_config(path: Path) -> Fields:
-    """Return what a search takes of a strategy's config: ``optimization``, and more if any."""
+    """Return what a search takes of a config: who the strategy is, its search, its exits."""
     import yaml
 
     try:

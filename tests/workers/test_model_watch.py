@@ -119,38 +119,38 @@ def test_an_altered_model_is_refused_while_the_one_before_serves(pipeline_topics
     assert {s.state for s in reported} == {"starting", "running", "degraded"}
 
 
-@pytest.mark.kafka
-def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path):
-    kafka = KafkaSettings(pipeline_topics)
-    model = small_model(tmp_path)
+def loaded_of_past(bootstrap, changes):
+    """Return from which bars the models of a past count that a watch loads."""
     loaded = []
 
     def load(changed):
         loaded.append(changed.effective_from_ms)
         return load_ensemble(changed.model).status()
 
-    watch = ModelWatch(kafka, "inference", load)
-    watch.apply([change_to(model, minute) for minute in range(MODELS_IN_MEMORY + 3)])
+    watch = ModelWatch(KafkaSettings(bootstrap), "inference", load)
+    watch.apply(changes)
     watch.status.close()
+    return loaded
+
+
+@pytest.mark.kafka
+def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path):
+    model = small_model(tmp_path)
+
+    loaded = loaded_of_past(
+        pipeline_topics, [change_to(model, minute) for minute in range(MODELS_IN_MEMORY + 3)]
+    )
 
     assert loaded == [close_time(minute) for minute in range(3, MODELS_IN_MEMORY + 3)]
 
 
 @pytest.mark.kafka
 def test_of_the_past_all_changes_that_have_their_bar_to_come_are_loaded(pipeline_topics, tmp_path):
-    kafka = KafkaSettings(pipeline_topics)
     model = small_model(tmp_path)
-    loaded = []
-
-    def load(changed):
-        loaded.append(changed.effective_from_ms)
-        return load_ensemble(changed.model).status()
-
     to_come = [change_to(model, minute) for minute in range(20, 20 + 2 * MODELS_IN_MEMORY)]
     told = [each.model_copy(update={"event_time_ms": close_time(15)}) for each in to_come]
-    watch = ModelWatch(kafka, "inference", load)
-    watch.apply([change_to(model, 1), change_to(model, 10), *told])
-    watch.status.close()
+
+    loaded = loaded_of_past(pipeline_topics, [change_to(model, 1), change_to(model, 10), *told])
 
     assert loaded == [close_time(10), *(each.effective_from_ms for each in told)]
 

@@ -125,6 +125,7 @@ async def test_notes_come_back_to_the_last_character(gateway, notes):
         ("ticker,action,opened\nBTC-USD,executed\n", "line 2: expected as many values"),
         ("ticker,action,opened\nBTC-USD,executed,soon\n", "line 2: opened: time 'soon'"),
         ("ticker,action,opened,exit\nBTC-USD,executed,1,2\n", "line 2: exit and closed belong"),
+        ('ticker,action,opened\n"BTC-USD\n', "expected CSV"),
         ("ticker,ticker,action,opened\nBTC-USD,ETH-USD,skipped,1\n", "repeated ticker"),
         ('ticker,action,opened\n"BTC-USD"x,skipped,1\n', "line 2: ',' expected after"),
         ('"ticker"x,action,opened\nBTC-USD,skipped,1\n', "line 1: ',' expected after"),
