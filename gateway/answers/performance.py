@@ -16,6 +16,7 @@ from gateway.answers.journal import state
 from gateway.answers.trade_figures import bounds, figures
 from gateway.context import AppContext
 from gateway.envelope import encode, iso, raw
+from gateway.views.late_outcome import LateOutcome, known_outcomes
 from gateway.views.results import TradeKind
 from gateway.views.scores import refuted_grades
 from schemas.journal import JournalAction, JournalEntry
@@ -179,13 +180,13 @@ async def _known(
 ) -> Any:
     """Return what is made of the outcomes of a source, once for each change of them."""
 
-    def make_of_chosen(outcomes: list[TradeOutcome]) -> Any:
-        return make(filter(chosen.has, outcomes))
+    def make_of_chosen(results: list[LateOutcome]) -> Any:
+        return make(filter(chosen.has, known_outcomes(results)))
 
     views, kind = ctx.views, KINDS.get(source)
-    outcomes = views.calls if kind is None else partial(views.results.outcomes, kind)
+    results = views.calls if kind is None else partial(views.results.all_of, kind)
     version = views.calls_changes if kind is None else views.results.changes[kind]
-    return await ctx.memo.get((what, source, chosen), version, outcomes, make_of_chosen)
+    return await ctx.memo.get((what, source, chosen), version, results, make_of_chosen)
 
 
 def _groups(source: Source, by: GroupBy, outcomes: Iterable[TradeOutcome]) -> dict[Any, Any]:
@@ -214,9 +215,9 @@ async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
     """Return what a human made of ideas that have ended, by the signal that both are about."""
     results, journal = ctx.views.results, ctx.views.journal
 
-    def snapshot() -> tuple[list[TradeOutcome], list[JournalEntry], list[TradeOutcome]]:
+    def snapshot() -> tuple[list[LateOutcome], list[JournalEntry], list[LateOutcome]]:
         entries = [entry for entry in journal.newest_first() if entry.grounds is not None]
-        return results.outcomes("paper"), entries, results.outcomes("journal")
+        return results.all_of("paper"), entries, results.all_of("journal")
 
     version = (*results.changes.values(), journal.changes)
     return dict(
@@ -225,11 +226,11 @@ async def _decisions(ctx: AppContext, chosen: Selection) -> dict[str, Any]:
 
 
 def _decided(
-    chosen: Selection, held: tuple[list[TradeOutcome], list[JournalEntry], list[TradeOutcome]]
+    chosen: Selection, held: tuple[list[LateOutcome], list[JournalEntry], list[LateOutcome]]
 ) -> dict[str, Any]:
     """Return what is said of an idea once: a trade that followed it, else the newest word."""
-    ideas = {one.signal_id: one for one in held[0]}
-    trades = {one.trade_id: one for one in held[2]}
+    ideas = {one.signal_id: one for one in known_outcomes(held[0])}
+    trades = {one.trade_id: one for one in known_outcomes(held[2])}
     pairs: list[tuple[TradeOutcome, TradeOutcome]] = []
     passes = dict[str, JournalAction]()
     for entry in held[1]:

@@ -88,7 +88,7 @@ def _traced_signal(compact: CompactSignal) -> TracedRecord:
         SIGNALS.name,
         compact.partition,
         compact.offset,
-        compact.trace_id.decode() or None,
+        compact.trace_id or None,
         compact.git_commit or None,
     )
 

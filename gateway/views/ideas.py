@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from gateway.errors import Unknown
 from gateway.views.arrival import Arrival
+from gateway.views.newest import drop_oldest
 from schemas.ideas import IdeaAction, IdeaEvent, SuppressedTotals
 from schemas.record import Record
 
@@ -14,7 +17,8 @@ LIMIT = 20_000  # ideas, of about a kB each
 STEPS: dict[IdeaAction, int] = {"decided": 0, "opened": 1, "closed": 2}
 
 
-class CompactIdea(NamedTuple):
+@dataclass(slots=True, eq=False)
+class CompactIdea:
     """An idea's bytes, and what lists filter and sort by."""
 
     raw: bytes
@@ -24,6 +28,20 @@ class CompactIdea(NamedTuple):
     action: IdeaAction
     rank: float | None
     kind: tuple[str, str, int, str]  # strategy, symbol, timeframe, side
+
+    @classmethod
+    def of(cls, event: IdeaEvent, raw: bytes) -> CompactIdea:
+        """Return the compact form of an idea."""
+        kind = event.strategy, event.symbol, event.timeframe_ms, event.side
+        return cls(
+            raw=raw,
+            idea_id=event.idea_id,
+            symbol=event.symbol,
+            timeframe_ms=event.timeframe_ms,
+            action=event.action,
+            rank=event.rank,
+            kind=kind,
+        )
 
     @property
     def open(self) -> bool:
@@ -35,39 +53,29 @@ class IdeasView:
     """The newest ideas by id, in the order of their decisions; the totals of what opened none."""
 
     def __init__(self) -> None:
-        self._ideas: dict[str, CompactIdea] = {}
+        self._ideas: OrderedDict[str, CompactIdea] = OrderedDict()
         self._open: dict[str, CompactIdea] = {}
         self.suppressed: dict[str, SuppressedTotals] = {}  # by subject
 
     def folds(self) -> dict[type[Record], Callable[[Any, Arrival], None]]:
         """Return what takes each record that this view is made of."""
         return {
-            IdeaEvent: lambda event, arrival: self.put(event, arrival.raw),
+            IdeaEvent: self._put,
             SuppressedTotals: lambda totals, _: self.suppressed.update({totals.subject: totals}),
         }
 
-    def put(self, event: IdeaEvent, raw: bytes) -> None:
+    def _put(self, event: IdeaEvent, arrival: Arrival) -> None:
         """Take a step of an idea; one that is not after the last changes nothing."""
         before = self._ideas.get(event.idea_id)
         if before is not None and STEPS[before.action] >= STEPS[event.action]:
             return
-        idea = self._ideas[event.idea_id] = CompactIdea(
-            raw=raw,
-            idea_id=event.idea_id,
-            symbol=event.symbol,
-            timeframe_ms=event.timeframe_ms,
-            action=event.action,
-            rank=event.rank,
-            kind=(event.strategy, event.symbol, event.timeframe_ms, event.side),
-        )
+        idea = self._ideas[event.idea_id] = CompactIdea.of(event, arrival.raw)
         if idea.open:
             self._open[event.idea_id] = idea
         else:
             self._open.pop(event.idea_id, None)
-        if len(self._ideas) > LIMIT:
-            oldest = next(iter(self._ideas))
-            del self._ideas[oldest]
-            self._open.pop(oldest, None)
+        for oldest in drop_oldest(self._ideas, LIMIT):
+            self._open.pop(oldest.idea_id, None)
 
     def open_symbols(self, strategy: str) -> set[str]:
         """Return the symbols of a strategy's ideas that have not ended."""

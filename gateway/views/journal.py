@@ -16,7 +16,7 @@ class JournalView:
     def __init__(self) -> None:
         self._trades: dict[str, list[JournalEntry]] = {}  # by id, in order of arrival
         self.changes = 0
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None  # of those who wait
 
     def put(self, entry: JournalEntry) -> None:
         """Take an entry; one that was taken before changes nothing."""
@@ -25,14 +25,16 @@ class JournalView:
             return
         history.append(entry)
         self.changes += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def wait_for(self, trade_id: str, revision: int, within_s: float) -> None:
         """Return once a revision of a trade has been read, or when the time is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while self.revision(trade_id) < revision:
+                    self._changed = self._changed or asyncio.Event()
                     await self._changed.wait()
 
     def revision(self, trade_id: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from gateway.views.jobs import JobIndex
+from gateway.views.newest import drop_oldest
 from schemas.mlflow import MlflowRun
 
 RUNS = 2_000  # held; those that were mirrored longest ago leave
@@ -19,14 +21,13 @@ class MlflowView:
 
     def __init__(self, jobs: JobIndex) -> None:
         self._jobs = jobs
-        self._runs: dict[str, MlflowRun] = {}
+        self._runs: OrderedDict[str, MlflowRun] = OrderedDict()
 
     def put(self, run: MlflowRun) -> None:
         """Take a run; a later one of the same subject replaces it."""
-        self._runs.pop(run.subject, None)
         self._runs[run.subject] = run
-        if len(self._runs) > RUNS:
-            del self._runs[next(iter(self._runs))]
+        self._runs.move_to_end(run.subject)
+        drop_oldest(self._runs, RUNS)
         self._jobs.logged(run)
 
     def run_id(self, subject: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from gateway.views.arrival import Arrival
+from gateway.views.newest import drop_oldest
 from schemas.commands import CommandOutcome
 from schemas.configs import ConfigChanged
 from schemas.jobs import BacktestRequest, JobResult, TuningRequest
@@ -25,7 +27,7 @@ class OriginsView:
     """The newest of those records, without the results of jobs, which may be large."""
 
     def __init__(self) -> None:
-        self._arrivals: dict[tuple[str, int, int], Arrival] = {}
+        self._arrivals: OrderedDict[tuple[str, int, int], Arrival] = OrderedDict()
 
     def put(self, arrival: Arrival) -> None:
         """Take one of these records from its place."""
@@ -41,8 +43,7 @@ class OriginsView:
             arrival.trace_id,
             arrival.git_commit,
         )
-        if len(self._arrivals) > LIMIT:
-            del self._arrivals[next(iter(self._arrivals))]
+        drop_oldest(self._arrivals, LIMIT)
 
     def __iter__(self) -> Iterator[Arrival]:
         return iter(self._arrivals.values())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 
+from gateway.views.newest import drop_oldest
 from schemas.commands import CommandOutcome
 
 OUTCOMES = 20_000  # held; the oldest leave
@@ -14,21 +16,21 @@ class OutcomesView:
     """The newest outcomes, and who waits for one; written on the event loop only."""
 
     def __init__(self) -> None:
-        self._outcomes: dict[str, CommandOutcome] = {}
-        self._of_requests: dict[str, CommandOutcome] = {}  # the first of each, by its id
+        self._outcomes: OrderedDict[str, CommandOutcome] = OrderedDict()
+        # The first of each, by its id.
+        self._of_requests: OrderedDict[str, CommandOutcome] = OrderedDict()
         self._waiting: dict[str, asyncio.Event] = {}
-        self._undecided: dict[str, str | None] = {}  # fingerprints, by the ids of commands
+        # Fingerprints, by the ids of commands.
+        self._undecided: OrderedDict[str, str | None] = OrderedDict()
 
     def put(self, outcome: CommandOutcome) -> None:
         """Take an outcome; the first one of a command counts."""
         self._outcomes.setdefault(outcome.command_id, outcome)
-        if len(self._outcomes) > OUTCOMES:
-            del self._outcomes[next(iter(self._outcomes))]
+        drop_oldest(self._outcomes, OUTCOMES)
         self.release(outcome.command_id)
         if outcome.request_id is not None:
             self._of_requests.setdefault(outcome.request_id, outcome)
-            if len(self._of_requests) > OUTCOMES:
-                del self._of_requests[next(iter(self._of_requests))]
+            drop_oldest(self._of_requests, OUTCOMES)
             self.release(outcome.request_id)
         waiting = self._waiting.pop(outcome.command_id, None)
         if waiting is not None:
@@ -40,9 +42,9 @@ class OutcomesView:
         It holds until the command is decided or given up: two requests with one id may be about
         different subjects, whose processor would decide both.
         """
-        if len(self._undecided) >= OUTCOMES:
-            del self._undecided[next(iter(self._undecided))]
-        return self._undecided.setdefault(command_id, fingerprint) == fingerprint
+        claimed = self._undecided.setdefault(command_id, fingerprint)
+        drop_oldest(self._undecided, OUTCOMES)
+        return claimed == fingerprint
 
     def release(self, command_id: str) -> None:
         """Forget the claim on a command."""

@@ -19,7 +19,6 @@ from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
     CompactFeatures,
-    CompactScore,
     CompactSignal,
     PredictedBar,
     SeriesRecord,
@@ -31,6 +30,7 @@ from gateway.views.events import EventsView
 from gateway.views.ideas import IdeasView
 from gateway.views.jobs import JobIndex
 from gateway.views.journal import JournalView
+from gateway.views.late_outcome import LateOutcome, read_call
 from gateway.views.ledger import LedgerView
 from gateway.views.mlflow import MlflowView
 from gateway.views.models import ModelsView
@@ -70,7 +70,6 @@ from schemas.status import (
     WorkerStatus,
 )
 from schemas.trades import TradeResult
-from streams.evaluation.trade_outcome import TradeOutcome
 
 Fold = Callable[[Any, Arrival], object]
 
@@ -91,7 +90,7 @@ class ReadModel:
         self._recorded_ms: int | None = None
         self.timeframes = named_ms  # that run, ascending; the first is the base
         self._series: dict[tuple[str, int], SeriesView] = {}  # by symbol and timeframe
-        self.signals: dict[str, CompactSignal] = {}  # in order of arrival
+        self._signals: dict[str, CompactSignal] | None = None  # None: nobody has asked yet
         self.horizon: dict[int, int] = {}  # partition to the offset below which signals left
         self.acknowledged: dict[str, SignalAcknowledged] = {}
         self.score_totals: dict[str, ScoreTotals] = {}  # by subject
@@ -179,6 +178,18 @@ class ReadModel:
     def base_ms(self) -> int:
         """Length of the base bar."""
         return self.timeframes[0]
+
+    @property
+    def signals(self) -> dict[str, CompactSignal]:
+        """The signals held, by id, in the order of arrival; put together when first asked for.
+
+        At a start most signals leave again before anybody asks.
+        """
+        if self._signals is None:
+            held = chain.from_iterable(view.signals.items for view in self._series.values())
+            in_order = sorted(held, key=lambda signal: signal.offset)
+            self._signals = {signal.signal_id: signal for signal in in_order}
+        return self._signals
 
     def newest_bars(self, symbol: str | None = None) -> list[CompactBar]:
         """Return the newest bar of each series, or of each series of a symbol."""
@@ -281,10 +292,9 @@ class ReadModel:
         score = view.scores.get((signal.event_time_ms, signal.signal_id))
         return None if score is None else score.raw
 
-    def calls(self) -> list[TradeOutcome]:
-        """Return what the directional signals held here came to, of every series."""
-        scores = chain.from_iterable(view.scores.items for view in self._series.values())
-        return [score.outcome for score in scores if score.outcome is not None]
+    def calls(self) -> list[LateOutcome]:
+        """Return the scores of the signals held here, of every series, also of neutral ones."""
+        return list(chain.from_iterable(view.scores.items for view in self._series.values()))
 
     def explanation(self, predicted: PredictedBar) -> bytes | None:
         """Return the encoded explanation of a prediction; None when it does not exist yet."""
@@ -317,23 +327,27 @@ class ReadModel:
 
     def _signal(self, signal: Signal, arrival: Arrival) -> None:
         compact = CompactSignal.from_arrival(signal, arrival)
-        pushed_out = self._view_for(signal).signals.put(signal.event_time_ms, compact)
-        self.signals[signal.signal_id] = compact
-        self.horizon.setdefault(arrival.partition, arrival.offset)
-        self._forget(pushed_out)
+        if self._signals is not None:
+            self._signals[compact.signal_id] = compact
+        self.horizon.setdefault(compact.partition, compact.offset)
+        pushed_out = self._view_for(compact).signals.put(compact.event_time_ms, compact)
+        if pushed_out:
+            self._forget(pushed_out)
 
     def _forget(self, signals: list[CompactSignal]) -> None:
         for old in signals:
-            self.horizon[old.partition] = max(self.horizon[old.partition], old.offset + 1)
-            self.signals.pop(old.signal_id, None)
+            if old.offset >= self.horizon[old.partition]:
+                self.horizon[old.partition] = old.offset + 1
+            if self._signals is not None:
+                self._signals.pop(old.signal_id, None)
             self.acknowledged.pop(old.signal_id, None)
 
     def _acknowledged(self, acknowledged: SignalAcknowledged, _: Arrival) -> None:
         self.acknowledged.setdefault(acknowledged.signal_id, acknowledged)
 
     def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
-        key = (score.signal_time_ms, score.signal_id)
-        self._view_for(score).scores.put(key, CompactScore.from_arrival(score, arrival))
+        key = score.signal_time_ms, score.signal_id
+        self._view_for(score).scores.put(key, LateOutcome(arrival.raw, read_call))
         self.calls_changes += 1
 
     def _totals(self, totals: ScoreTotals, _: Arrival) -> None:

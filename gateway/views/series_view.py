@@ -9,9 +9,9 @@ from gateway.views.compact import (
     CompactBar,
     CompactExplanation,
     CompactFeatures,
-    CompactScore,
     CompactSignal,
 )
+from gateway.views.late_outcome import LateOutcome
 from gateway.views.sorted_window import SortedWindow
 from schemas.features import FeatureVector
 from schemas.market import Bar
@@ -38,7 +38,7 @@ class SeriesView:
     features: SortedWindow[CompactFeatures] = field(default_factory=lambda: SortedWindow(WINDOW))
     regimes: SortedWindow[bytes] = field(default_factory=lambda: SortedWindow(WINDOW))
     signals: SortedWindow[CompactSignal] = field(default_factory=lambda: SortedWindow(WINDOW))
-    scores: SortedWindow[CompactScore] = field(default_factory=lambda: SortedWindow(WINDOW))
+    scores: SortedWindow[LateOutcome] = field(default_factory=lambda: SortedWindow(WINDOW))
     explanations: SortedWindow[CompactExplanation] = field(
         default_factory=lambda: SortedWindow(WINDOW)
     )

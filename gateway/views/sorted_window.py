@@ -15,6 +15,7 @@ class SortedWindow(Generic[V]):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._full = limit + limit // SLACK
         self.keys: list[Any] = []
         self.items: list[V] = []
 
@@ -27,21 +28,22 @@ class SortedWindow(Generic[V]):
 
     def put(self, key: Any, item: V) -> list[V]:
         """Insert or replace an item; return the items pushed out."""
-        if not self.keys or key > self.keys[-1]:
-            self.keys.append(key)
+        keys = self.keys
+        if not keys or key > keys[-1]:
+            keys.append(key)
             self.items.append(item)
         else:
-            at = bisect_left(self.keys, key)
-            if at < len(self.keys) and self.keys[at] == key:
+            at = bisect_left(keys, key)
+            if at < len(keys) and keys[at] == key:
                 self.items[at] = item
             else:
-                self.keys.insert(at, key)
+                keys.insert(at, key)
                 self.items.insert(at, item)
-        return self._trim() if len(self.keys) > self.limit + self.limit // SLACK else []
+        return self._trim() if len(keys) > self._full else []
 
     def shrink(self, limit: int) -> list[V]:
         """Lower the limit; return the items pushed out."""
-        self.limit = limit
+        self.limit, self._full = limit, limit + limit // SLACK
         return self._trim()
 
     def _trim(self) -> list[V]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -508,7 +509,7 @@ async def test_a_signal_of_an_older_release_is_answered_and_recorded(gateway):
     older = json.loads(signal(LAST).encode())
     del older["regime"]["parameters_version"]
     newest = gateway.ctx.views.series("BTCUSDT", MINUTE_MS).signals
-    compact = newest.newest()._replace(raw=json.dumps(older).encode())
+    compact = replace(newest.newest(), raw=json.dumps(older).encode())
     newest.put(compact.event_time_ms, compact)
 
     status_code, _ = await ask(gateway)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.views import clock
 from gateway.views.arrival import Arrival
+from gateway.views.newest import drop_oldest
 from gateway.views.read_model import ReadModel
 from gateway.views.series_view import BUDGET, WINDOW, bars_per_series
 from gateway.views.sorted_window import SLACK, SortedWindow
@@ -15,7 +18,7 @@ from schemas.market import Bar
 from schemas.record import Record
 from schemas.signals import SignalAcknowledged
 from schemas.timeframes import HOUR_MS, MINUTE_MS
-from schemas.topics import TOPICS, topic_of
+from schemas.topics import SIGNALS, TOPICS, topic_of
 from tests.build import bar, close_time, explanation, features, regimes, scored, signal
 from tests.fakes.gateway import WALL_MS, live, tick
 
@@ -95,6 +98,32 @@ def test_a_signal_that_leaves_the_window_leaves_everything_and_moves_the_horizon
     assert len(views.signals) == len(views.series("BTCUSDT", MINUTE_MS).signals) == 10
     assert "signal-BTCUSDT-0" not in views.signals
     assert views.horizon == {0: SLACK}
+
+
+def test_signals_asked_for_early_or_late_are_the_same_in_the_order_of_their_arrival(monkeypatch):
+    monkeypatch.setattr("gateway.views.series_view.WINDOW", 10)
+    records = [
+        signal(minute, symbol=symbol) for minute in range(35) for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
+    late, early = folded(*records), ReadModel((MINUTE_MS,))
+    assert early.signals == {}
+    for offset, record in enumerate(records):
+        early.fold(Arrival(record, record.encode(), SIGNALS.name, 0, offset, WALL_MS))
+
+    assert list(late.signals) == list(early.signals)
+    assert [each.offset for each in late.signals.values()] == list(range(50, 70))
+
+
+@given(st.lists(st.integers(), unique=True), st.integers(0, 10))
+def test_what_came_first_is_dropped_first(keys, most):
+    entries: OrderedDict[int, int] = OrderedDict()
+    dropped = []
+    for key in keys:
+        entries[key] = key
+        dropped += drop_oldest(entries, most)
+
+    assert [*dropped, *entries] == keys
+    assert len(entries) == min(most, len(keys))
 
 
 @given(st.integers(0, BUDGET))
