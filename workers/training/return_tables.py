@@ -17,6 +17,8 @@ from workers.training.calibration_evidence import FEWEST_BLOCKS
 from workers.training.dataset import Array, Rows
 
 MOST_CELLS = 50
+MORE_CELLS = 1.1
+MOST_STEP = 0.56  # from one cell to the next, of the width of the band
 LEVEL = 0.9
 DRAWS = 1_000
 SEED = 7
@@ -44,7 +46,10 @@ def return_table(score: Array, earned: Array, blocks: Rows) -> ReturnTable | Non
     independent = len(np.unique(blocks))
     if independent < FEWEST_BLOCKS:
         return None
-    wanted = cell_count(independent)
+    return _fitted(score, earned, blocks, cell_count(independent))
+
+
+def _fitted(score: Array, earned: Array, blocks: Rows, wanted: int) -> ReturnTable:
     edges = np.unique(np.quantile(score, np.arange(1, wanted) / wanted, method="higher"))
     edges = edges[edges > score.min()]  # so that no cell is empty
     count = len(edges) + 1
@@ -53,13 +58,17 @@ def return_table(score: Array, earned: Array, blocks: Rows) -> ReturnTable | Non
     means = runs.means()
     low, high = _monotone_band(means, _reach(runs, means), count)
     if (low > high).any():
-        return return_table(np.zeros(len(score)), earned, blocks)
+        return _fitted(np.zeros(len(score)), earned, blocks, 1)
     fit = np.clip(_shrunk_fit(means, count), low, high)
+    # Within a cell the truth differs by about a step: a strong edge needs more and finer ones.
+    if (fit[-1] - fit[0]) / count > MOST_STEP * (high - low).mean() and wanted < MOST_CELLS:
+        finer = min(math.ceil(MORE_CELLS * wanted), MOST_CELLS)
+        return _fitted(score, earned, blocks, finer)
     return _table(edges, np.stack((low, fit, high)))
 
 
 def cell_count(blocks: int) -> int:
-    """Return into how many cells of equally many rows the scores are split.
+    """Return into how many cells of equally many rows the scores are split at first.
 
     With the cube root, as of a histogram, what differs within a cell shrinks with its error.
     """

@@ -135,7 +135,7 @@ def test_a_market_without_an_edge_opens_next_to_no_idea():
     assert len(decided) < 0.01 * MARKETS * BARS
 
 
-@pytest.mark.parametrize(("edge", "markets"), [(1e-3, 280), (2e-3, 40), (4e-3, 30)])
+@pytest.mark.parametrize(("edge", "markets"), [(1e-3, 400), (2e-3, 150), (4e-3, 150), (8e-3, 150)])
 def test_bounds_hold_the_mean_result_of_the_ideas_that_were_chosen_by_them(edge, markets):
     lean, results = earned(*market(np.random.default_rng(99), 400_000, edge))
     both_sides = np.concatenate((lean, -lean)), results.T.reshape(-1)
@@ -156,5 +156,5 @@ def test_bounds_hold_the_mean_result_of_the_ideas_that_were_chosen_by_them(edge,
 
     single, whole = (np.mean((np.diff(rows) >= 0.0).all(axis=1)) for rows in (chosen, means))
     assert len(chosen) > 500
-    assert 0.86 <= single <= 0.95  # 90 % at all scores together
+    assert 0.87 <= single <= 0.93  # 90 % at all scores together
     assert whole >= 0.9  # the mean of a market's ideas

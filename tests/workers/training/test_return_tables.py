@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.training.return_tables import cell_count, return_table
+from workers.training.return_tables import MOST_CELLS, cell_count, return_table
 
 HORIZON = 15
 STEPS = st.sampled_from([-0.2, -0.1, 0.0, 0.1, 0.2])
@@ -55,6 +55,17 @@ def test_an_edge_that_is_there_is_kept_and_one_that_is_not_shrinks_to_zero():
     assert real.low[-1] > 0.0
     assert max(map(abs, none.mean)) < 5e-5
     assert none.low[-1] < 0.0 < none.high[0]
+
+
+def test_a_strong_edge_is_told_in_finer_steps_than_a_weak_one():
+    rng, blocks = np.random.default_rng(6), np.arange(4_000) // 20
+    score, noise = rng.normal(size=(2, 4_000))
+
+    weak, strong = (return_table(score, slope * score + noise, blocks) for slope in (0.1, 10.0))
+
+    assert weak is not None
+    assert strong is not None
+    assert len(weak.low) <= cell_count(200) < len(strong.low) <= MOST_CELLS
 
 
 def test_returns_that_fall_with_the_score_have_one_step_for_all_scores():
