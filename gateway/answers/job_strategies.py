@@ -12,12 +12,8 @@ from gateway.errors import Refused
 from gateway.views.jobs import JobView
 from schemas.configs import ConfigChanged
 from schemas.exits import EXIT_NAMES, ExitsRejected
-from schemas.research import (
-    PerformanceSpec,
-    TuningSpec,
-    require_exits,
-    require_searched_exits,
-)
+from schemas.research import Parameter, PerformanceSpec, TuningSpec, require_exits
+from schemas.search_space import resolve_space
 from streams.configs.job_defaults import JobSpec, entry_point, strategy_field, with_config
 
 
@@ -109,11 +105,20 @@ def _require_registered(ctx: AppContext, name: str, fault: str) -> None:
 
 
 def _require_parameters(ctx: AppContext, name: str, spec: JobSpec) -> None:
-    """Refuse parameters that a strategy of the registry lacks, and exits that cannot be."""
+    """Refuse what a strategy of the registry lacks, and exits that cannot be."""
     known = _parameters_by_strategy(ctx).get(name)
     if not known:  # what a package holds, the worker knows
         return
-    field = {"hyperopt": "param_space", "performance": "params"}.get(spec.kind, "space")
+    if isinstance(spec, TuningSpec):
+        try:
+            declared = {each: Parameter.model_validate(row) for each, row in known.items()}
+            resolve_space(spec, declared)
+        except ExitsRejected as rejected:
+            raise Refused(f"param_space: {rejected}") from None
+        except ValueError as rejected:
+            raise Refused(str(rejected)) from None
+        return
+    field = "params" if isinstance(spec, PerformanceSpec) else "space"
     asked = getattr(spec, field)
     if unknown := sorted(set(asked) - {*known, *EXIT_NAMES}):
         raise Refused(
@@ -124,18 +129,16 @@ def _require_parameters(ctx: AppContext, name: str, spec: JobSpec) -> None:
     try:
         if isinstance(spec, PerformanceSpec):
             spec.fixed_exits.replaced(exits)
-        elif isinstance(spec, TuningSpec):
-            require_searched_exits(spec.fixed_exits, exits)
         else:
             require_exits(spec.fixed_exits, exits)
     except ExitsRejected as rejected:
         raise Refused(f"{field}: {rejected}") from None
 
 
-def _parameters_by_strategy(ctx: AppContext) -> dict[str, list[str]]:
+def _parameters_by_strategy(ctx: AppContext) -> dict[str, Mapping[str, Any]]:
     """Return the strategies of the registry; one whose row tells no parameters has none here."""
     rows = ctx.views.refdata.table("strategy").rows
-    return {str(row["name"]): list(_mapping(row.get("parameters"))) for row in rows}
+    return {str(row["name"]): _mapping(row.get("parameters")) for row in rows}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

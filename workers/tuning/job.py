@@ -15,6 +15,7 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from schemas.research import TuningSpec
+from schemas.search_space import Space, resolve_space
 from workers.bars.arrays import Bars
 from workers.research.outcome import JSON
 from workers.research.strategies import strategy_named
@@ -23,7 +24,6 @@ from workers.studies.study import Search, SearchObserver, StudyDiffers, open_stu
 from workers.studies.trial_pool import evaluating
 from workers.tuning.objective import WindowScorer, split_bars
 from workers.tuning.search_report import FinishedSearch, tuning_report
-from workers.tuning.search_space import Space, resolve_space
 
 TELL_EVERY_S = 0.05
 

@@ -13,6 +13,7 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from schemas.research import TuningSpec
+from schemas.search_space import Space
 from streams.evaluation.metrics import sharpe_ratio
 from streams.evaluation.out_of_sample import overfitting_ratio, walk_forward_efficiency
 from workers.bars.arrays import Bars
@@ -29,7 +30,6 @@ from workers.research.outcome import (
 from workers.research.verdict import judge, score_distribution, verdict
 from workers.studies.study import finished_trials
 from workers.tuning.objective import WINDOW_DAYS, Split, WindowScorer
-from workers.tuning.search_space import Space
 
 COMPARED = 1_000  # trials run again for PBO and the spread of their Sharpe ratios
 MAX_LINES = 300  # of parallel coordinates: more is a grey block

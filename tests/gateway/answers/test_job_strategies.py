@@ -30,9 +30,9 @@ PASCAL = {
 }
 FAST = {"fast": {"type": "int", "low": 5, "high": 20}}
 PARAMETERS: dict[str, JsonValue] = {
-    "fast": {"type": "int"},
-    "slow": {"type": "int"},
-    "short": {"type": "int"},
+    "fast": {"type": "int", "low": 2, "high": 100, "default": 20, "group": "buy"},
+    "slow": {"type": "int", "low": 5, "high": 500, "default": 100, "group": "buy"},
+    "short": {"type": "int", "low": 0, "high": 1, "default": 1, "group": "sell"},
 }
 ENTRY_POINT = "mystrategy.strategy:MyStrategy"
 
@@ -236,7 +236,14 @@ async def test_the_documented_search_is_taken_where_a_package_may_have_its_param
         (config_of(timerange="20240101-"), {"to_ms": 0, "from_ms": 5}, "to_ms 0 is not after"),
         (config_of(stake_amount=1e6), {"equity": 1}, "PascalStrategy's ACTIVE config v1-"),
         (config_of(), {"strategy_name": ENTRY_POINT}, "is unknown"),
-        (config_of(), {"param_space": {"x": FAST["fast"]}}, "has no parameter x; it has fast"),
+        (
+            config_of(),
+            {"param_space": {"x": FAST["fast"]}},
+            "unknown parameter x; expected one of f",
+        ),
+        (config_of(), {"spaces": ["night"]}, "unknown space night; expected one of buy, roi, sell"),
+        (config_of(), {"preset": "slow"}, "unknown preset slow; expected one of production, quick"),
+        (config_of(), {"param_space": {"fast": FAST["fast"] | {"low": 1}}}, "fast goes from 2 to"),
     ],
 )
 async def test_what_cannot_run_is_400_in_words(

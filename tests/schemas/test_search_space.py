@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.research import Parameter, TuningSpec
-from workers.tuning.search_space import SpaceRejected, resolve_space
+from schemas.search_space import SpaceRejected, resolve_space
 
 DECLARED = {
     "fast": Parameter(type="int", low=5, high=50, default=12, group="buy"),

@@ -1,4 +1,7 @@
-"""What a request searches: presets, groups and ranges of a strategy's parameters, checked."""
+"""What a request searches: presets, groups and ranges of a strategy's parameters, checked.
+
+The gateway refuses by it what a registered strategy cannot do; the worker searches by it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from schemas.research import (
+    Choice,
     Objective,
     Optimization,
     Parameter,
@@ -13,7 +17,6 @@ from schemas.research import (
     TuningSpec,
     require_searched_exits,
 )
-from workers.studies.trial_pool import Value
 
 EPOCHS = 100
 OBJECTIVES: tuple[Objective, ...] = ("sharpe",)
@@ -50,7 +53,7 @@ class Space:
     """
 
     searched: Mapping[str, Parameter]
-    fixed: Mapping[str, Value]
+    fixed: Mapping[str, Choice]
     exits: frozenset[str]
     objectives: tuple[Objective, ...]
     n_trials: int
@@ -90,7 +93,7 @@ def resolve_space(spec: TuningSpec, declared: Mapping[str, Parameter]) -> Space:
     return space
 
 
-def _default(name: str, parameter: Parameter) -> Value:
+def _default(name: str, parameter: Parameter) -> Choice:
     if parameter.default is None:
         raise SpaceRejected(f"parameter {name} has no default: it has to be searched")
     return parameter.default
