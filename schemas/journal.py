@@ -34,7 +34,9 @@ def decimal_text(value: object) -> str:
     text = ""
     if isinstance(value, float):
         value = round(value, 12)  # a computed price has digits that no market has
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
+    # Decimal reads 1_000 besides, and spaces around it.
+    plain = not isinstance(value, str) or re.fullmatch(r"[-+.\deE]+", value)
+    if plain and isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             number = Decimal(str(value))
         except InvalidOperation:

@@ -187,6 +187,12 @@ def test_decimal_text_is_the_same_number_written_one_way(number):
     assert decimal_text(f"{text}0" if "." in text else f"{text}.0") == text
 
 
+@pytest.mark.parametrize("text", ["1_000", " 5 ", "5\n", "0x10", "1,000", "", "Infinity"])
+def test_what_only_some_programs_read_as_a_number_is_refused(text):
+    with pytest.raises(ValueError, match="expected a decimal number such as 45000"):
+        decimal_text(text)
+
+
 @given(
     side=st.sampled_from(("buy", "sell")),
     entry=st.integers(1, 10**9),
