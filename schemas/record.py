@@ -61,8 +61,8 @@ class Record(BaseModel):
         """Name and version as written in the ``schema`` header, e.g. ``Bar.v1``."""
         return f"{cls.__name__}.v{cls.VERSION}"
 
-    @classmethod
-    def unchecked(cls, **fields: Any) -> Self:
+    @classmethod  # the slash: no field's name is compared with ``cls``
+    def unchecked(cls, /, **fields: Any) -> Self:
         """Return a record of values that are known to be right, without validating them again.
 
         Args:

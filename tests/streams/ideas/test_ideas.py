@@ -16,7 +16,8 @@ from schemas.signals import Signal
 from schemas.timeframes import MINUTE_MS
 from schemas.trades import TradeResult
 from streams.costs import DEFAULT_COSTS
-from streams.ideas.processor import PROCESSOR
+from streams.ideas.processor import PROCESSOR, IdeasState, step
+from streams.processor import RecordRejected
 from streams.runtime.memory_driver import replay
 from tests.build import close_time, market_context, signal
 
@@ -195,6 +196,42 @@ def test_a_signal_of_an_older_release_moves_ideas_and_is_not_counted():
     records = replay([PROCESSOR], [seen(0, "act"), seen(1, None), seen(2, None, high=102.5)])
 
     assert [type(record) for record in records] == [IdeaEvent, IdeaEvent, IdeaEvent, TradeResult]
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [
+        {"direction": "neutral"},
+        {"invalidation_price": None},
+        {"target_price": None},
+        {"invalidation_price": -1.0},
+        {"target_price": 0.0},
+        {"expected_net_return": None},
+    ],
+    ids=str,
+)
+def test_a_decision_without_what_it_promises_is_refused(lacks):
+    with pytest.raises(RecordRejected, match="without a side, levels above 0"):
+        step(IdeasState(), seen(0, "act", **lacks))
+
+
+def test_a_return_that_no_number_holds_is_refused():
+    state, _ = step(IdeasState(), seen(0, "act", invalidation_price=1e-310, target_price=1e300))
+
+    with pytest.raises(RecordRejected, match="no finite return"):
+        step(state, seen(1, open=1e-300, low=1e-300, high=1e308))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-6, 6), min_size=8, max_size=40))
+def test_what_is_written_and_kept_is_what_validation_would_make_of_it(steps):
+    state = IdeasState()
+    for each in walk_of(steps):
+        state, outputs = step(state, each)
+        for record in (state, *outputs):
+            again = type(record).decode(record.encode())
+            assert again == record
+            assert list(record.__dict__) == list(type(record).model_fields)
 
 
 def walk_of(steps: list[int]) -> list[Signal]:
