@@ -52,7 +52,7 @@ def test_a_challenge_is_watched_until_its_interval_decides(challenged, processor
     page = watched.page
     expect(head(page)).to_contain_text("Version 3 against 1")
     expect(head(page)).to_contain_text("not decided")
-    expect(page.get_by_text("The interval comes with the second block")).to_be_visible()
+    expect(page.get_by_text("The interval comes after ten blocks")).to_be_visible()
     challenge_id = (challenges(page).get_attribute("href") or "").rpartition("/")[2]
 
     for block in range(BLOCKS):

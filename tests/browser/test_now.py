@@ -33,6 +33,7 @@ def test_ideas_that_run_are_shown_by_rank_with_what_they_expect(stage, new_page,
     expect(cards).to_have_count(len(running))
     best = max(running, key=lambda idea: idea.rank or 0.0)
     expect(cards.first).to_contain_text(best.symbol)
+    expect(page.get_by_role("region", name="The day so far")).to_contain_text("Ideas")
 
     page.get_by_role("button", name="I know it").click()
     page.keyboard.press("j")

@@ -20,7 +20,7 @@ REASONS: Mapping[str, str] = {
     "open": "an idea of the market runs",
 }
 HEAD = (
-    f"{'decided (market time)':<23}{'symbol':<10}{'bars':<6}{'side':<6}{'grade':<7}"
+    f"{'decided (market time)':<23}{'symbol':<10}{'bars':<6}{'side':<6}{'grade':<7}{'rank':<6}"
     f"{'expected after costs':<28}{'entry':>11}{'target':>11}{'stop':>11}  state"
 )
 
@@ -41,8 +41,8 @@ def idea_lines(rows: Sequence[Mapping[str, Any]], why: Mapping[str, Any]) -> Ite
         )
         yield (
             f"{time_text(row['opened_ms'])[:16]:<23}{row['symbol']:<10}{row['timeframe']:<6}"
-            f"{row['side']:<6}{row['grade']:<7}{mean:<28}{prices}  {_state(row)}  "
-            f"{row['idea_id']}"
+            f"{row['side']:<6}{row['grade']:<7}{number(row['rank'], '{:.0f}', '-'):<6}"
+            f"{mean:<28}{prices}  {_state(row)}  {row['idea_id']}"
         )
 
 

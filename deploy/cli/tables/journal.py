@@ -16,17 +16,20 @@ def trade_line(row: dict[str, Any]) -> str:
     """Return one trade as a line."""
     trade, result = row["trade"], row["result"]
     at = datetime.fromtimestamp(trade["opened_ms"] / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-    prices = " -> ".join(trade[name] or "?" for name in ("entry", "exit"))
     earned = ""
     if result is not None:
         money = "" if result["profit"] is None else f", {amount(result['profit'])}"
         earned = f"  net {result['net_return']:+.2%}{money}"
-    size = "" if trade["quantity"] is None else f" x {trade['quantity']}"
     grade = f"  grade {row['grade']}" if row["grade"] else ""
     return (
         f"{row['trade_id']}  {at}  {row['symbol']:<9} {trade['action']:<8} {trade['side']:<4} "
-        f"{prices}{size}{earned}{grade}"
+        f"{_deal(trade)}{earned}{grade}"
     ).rstrip()
+
+
+def _deal(trade: dict[str, Any]) -> str:
+    size = "" if trade["quantity"] is None else f" x {trade['quantity']}"
+    return f"{trade['entry'] or '?'} -> {trade['exit'] or '?'}{size}"
 
 
 def trade_lines(document: dict[str, Any]) -> list[str]:
@@ -50,7 +53,7 @@ def details_lines(row: dict[str, Any]) -> list[str]:
     notes = [f"notes: {row['trade']['notes']}"] if row["trade"]["notes"] else []
     history = (
         f"  {entry['revision']}: {entry['trade']['action']} "
-        f"{entry['trade']['entry'] or '?'} -> {entry['trade']['exit'] or '?'} by {entry['by']}, "
+        f"{_deal(entry['trade'])} by {entry['by']}, "
         f"{time_text(entry['event_time_ms'])}"
         f"{': ' + entry['reason'] if entry['reason'] else ''}"
         for entry in row["history"]

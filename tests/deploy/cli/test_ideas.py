@@ -43,6 +43,7 @@ async def test_ideas_are_listed_with_prices_state_and_what_they_came_to():
     head, first, second = both.output.splitlines()
     assert "expected after costs" in head
     assert "BTCUSDT" in first
+    assert first[head.index("rank") :].startswith("88  ")
     assert "  open  idea-BTCUSDT-3" in first
     assert "target, net +0.37%" in second
     assert [row["symbol"] for row in json.loads(open_.output)] == ["BTCUSDT"]

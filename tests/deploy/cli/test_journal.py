@@ -48,7 +48,7 @@ async def test_a_trade_is_added_corrected_listed_and_summed_up(gateway):
     assert corrected["trade"]["result"]["profit"] == "91"
     assert opened["trade"]["result"] is None
     assert "executed buy  45000 -> ? x 0.2" in listed.stdout
-    assert "2: executed 45000 -> 45500" in shown.stdout
+    assert "2: executed 45000 -> 45500 x 0.2" in shown.stdout
     assert ": bill" in shown.stdout
     assert summed.stdout == "0 finished, 1 open, 0 skipped, 0 missed; of every timeframe\n"
 

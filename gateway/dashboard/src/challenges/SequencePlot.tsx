@@ -1,6 +1,7 @@
 // How the interval of the gain has shrunk: it decides once it leaves 0 out.
 
 import type { ChallengeDetails } from '../contract'
+import { countText } from '../lib/format'
 import { EmptyState } from '../ui/EmptyState'
 import { Legend } from '../ui/Legend'
 import { PanelHead, PlainPanel } from '../ui/Panel'
@@ -9,7 +10,7 @@ import series from '../ui/plot/series.module.css'
 import { Term } from '../ui/Term'
 import { gainText } from './words'
 
-export function SequencePlot({ challenge: { points, basis } }: { challenge: ChallengeDetails }) {
+export function SequencePlot({ challenge: { points, basis, sequence } }: { challenge: ChallengeDetails }) {
   const known = points.flatMap(({ time, gain, low, high }) =>
     gain === null || low === null || high === null ? [] : [{ ms: Date.parse(time), gain, low, high }],
   )
@@ -26,7 +27,14 @@ export function SequencePlot({ challenge: { points, basis } }: { challenge: Chal
         </Legend>
       </PanelHead>
       {known.length < 2 ? (
-        <EmptyState title="The interval comes with the second block of outcomes" />
+        <EmptyState
+          title={`The interval comes after ten ${basis === 'trades' ? 'trades of each' : 'blocks of outcomes'}`}
+        >
+          <p>
+            So far: {countText(sequence.blocks)}
+            {basis === 'trades' ? ' of both that do not overlap' : ''}.
+          </p>
+        </EmptyState>
       ) : (
         <LinePlot
           label="Gain of the challenger with its bounds over market time"

@@ -1,13 +1,15 @@
-// The page of the moment: ideas that run, why there are no others, and how the last ones ended.
+// The page of the moment: ideas that run, why there are no others, how the last ones ended, and the
+// day so far.
 
 import { type ComponentType, lazy, Suspense, useEffect } from 'react'
 
-import type { IdeaList, SuppressedList } from '../contract'
+import type { IdeaList, PerformanceSummary, SuppressedList } from '../contract'
 import { rescope, useAddress, useSymbol } from '../lib/address'
 import { classes } from '../lib/classes'
 import { NOW, partsBelow } from '../lib/route'
 import { timeframeKeys } from '../lib/timeframe'
 import { useAnswer } from '../lib/useAnswer'
+import { Day } from '../live/Day'
 import { FirstSignalProgress, isBeforeFirstSignal } from '../live/FirstSignalProgress'
 import { GatewayAway } from '../live/GatewayAway'
 import { HealthBanner } from '../live/HealthBanner'
@@ -31,6 +33,7 @@ import { Suppressed } from './Suppressed'
 const IdeaDetail = lazy(() => import('./IdeaDetail').then((module) => ({ default: module.IdeaDetail })))
 
 const EVERY_MS = 3_000
+const DAY_EVERY_MS = 10_000
 const OPEN = '500'
 const CLOSED = '12'
 
@@ -48,12 +51,13 @@ export function NowPage({ Frame }: Props) {
   const outage = useLive((state) => state.outage)
   const isReady = health !== null && health.status !== 'starting'
   const path = (route: string, query: Record<string, string | null>) =>
-    isReady && timeframe !== null ? `/api/ideas${route}?${queryOf({ ...query, ticker: symbol })}` : null
+    isReady && timeframe !== null ? `/api/${route}?${queryOf({ ...query, ticker: symbol })}` : null
   const at = { timeframe: timeframe?.name ?? null }
   // Those of other timeframes are counted: the better ones may be there.
-  const open = useAnswer<IdeaList>(path('', { state: 'open', limit: OPEN }), EVERY_MS)
-  const closed = useAnswer<IdeaList>(path('', { state: 'closed', limit: CLOSED, ...at }), EVERY_MS)
-  const suppressed = useAnswer<SuppressedList>(path('/suppressed', at), EVERY_MS)
+  const open = useAnswer<IdeaList>(path('ideas', { state: 'open', limit: OPEN }), EVERY_MS)
+  const closed = useAnswer<IdeaList>(path('ideas', { state: 'closed', limit: CLOSED, ...at }), EVERY_MS)
+  const suppressed = useAnswer<SuppressedList>(path('ideas/suppressed', at), EVERY_MS)
+  const summary = useAnswer<PerformanceSummary>(path('performance/summary', at), DAY_EVERY_MS)
   useEffect(() => {
     if (ideaId !== null) document.getElementById('idea')?.scrollIntoView({ block: 'nearest' })
   }, [ideaId, isReady])
@@ -103,6 +107,7 @@ export function NowPage({ Frame }: Props) {
                 </>
               )}
               <Suppressed answer={suppressed} className={styles.others} />
+              {summary.data !== null && <Day day={summary.data.today} className={styles.others} />}
             </div>
           </div>
         )}

@@ -2,6 +2,7 @@
 
 import type { TradeFigures } from '../contract'
 import { countText, daysText, percent, ratioText, signedPercent } from '../lib/format'
+import { KINDS, type ThreeFigures, toneOf } from '../lib/kinds'
 import { EmptyState } from '../ui/EmptyState'
 import { HeadRow } from '../ui/HeadRow'
 import { PanelHead, PlainPanel } from '../ui/Panel'
@@ -9,7 +10,6 @@ import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
 import { Term } from '../ui/Term'
 import text from '../ui/text.module.css'
-import { KINDS, type ThreeFigures, toneOf } from './kinds'
 
 const COLUMNS = ['Kind', 'Trades', 'Won', 'Net return of one', 'Expected', 'R', 'Profit factor', 'Deepest fall']
 const SUMS = ['Costs', 'Held', 'Sum', 'Buy and hold']

@@ -3,6 +3,7 @@
 import { useState } from 'react'
 
 import type { PerformanceGroups, TradeFigures } from '../contract'
+import { KINDS } from '../lib/kinds'
 import { useAnswer } from '../lib/useAnswer'
 import { Choices } from '../ui/Choices'
 import { EmptyState } from '../ui/EmptyState'
@@ -12,7 +13,6 @@ import { Skeleton } from '../ui/Skeleton'
 import { TableScroll } from '../ui/TableScroll'
 import table from '../ui/table.module.css'
 import { ResultCells } from './Figures'
-import { KINDS } from './kinds'
 
 const EVERY_MS = 15_000
 const WAYS = [

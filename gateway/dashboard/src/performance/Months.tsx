@@ -3,10 +3,10 @@
 import { useState } from 'react'
 
 import type { PerformanceGroups } from '../contract'
+import { type Kind, KINDS } from '../lib/kinds'
 import { useAnswer } from '../lib/useAnswer'
 import { Choices } from '../ui/Choices'
 import { MonthTable } from '../ui/MonthTable'
-import { type Kind, KINDS } from './kinds'
 import { yearsOf } from './years'
 
 const EVERY_MS = 30_000

@@ -1,8 +1,8 @@
 // Results by month as a table of years.
 
 import type { PerformanceGroups } from '../contract'
+import type { Kind } from '../lib/kinds'
 import type { Year } from '../ui/MonthTable'
-import type { Kind } from './kinds'
 
 /** The years of groups such as `2025-06`, as sums of net returns of one kind; a month without an exit is null. */
 export function yearsOf(groups: PerformanceGroups['groups'], kind: Kind): readonly Year[] {

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react'
 
 import type { JobSummary } from '../contract'
-import { countText, durationText, wallText } from '../lib/format'
+import { countedText, countText, durationText, wallText } from '../lib/format'
 import { Button } from '../ui/Button'
 import { PanelHead, PlainPanel } from '../ui/Panel'
 import styles from './RecentRuns.module.css'
@@ -46,7 +46,7 @@ export function RecentRuns({ shownId, onShow }: Props) {
               <span className={styles.outcome}>{outcomeText(job)}</span>
               <span className="muted">
                 {wallText(Date.parse(job.requested_at))}
-                {job.kind !== 'performance' && job.trial !== null ? ` · ${countText(job.trial)} trials` : ''}
+                {job.kind !== 'performance' && job.trial !== null ? ` · ${countedText(job.trial, 'trial')}` : ''}
                 {job.seconds === null ? '' : ` · ${durationText(job.seconds * 1_000)}`}
               </span>
             </button>

@@ -2,16 +2,25 @@
 
 import type { PerformanceSummary } from '../contract'
 import { countText, dayText, percent, signedPercent } from '../lib/format'
+import { KINDS } from '../lib/kinds'
 import { HeadRow } from '../ui/HeadRow'
 import { Panel } from '../ui/Panel'
 import table from '../ui/table.module.css'
 import text from '../ui/text.module.css'
-import { KINDS } from './kinds'
 
-export function Day({ day }: { day: PerformanceSummary['today'] }) {
+interface Props {
+  day: PerformanceSummary['today']
+  className?: string | undefined
+}
+
+export function Day({ day, className }: Props) {
   if (day === null) return null
   return (
-    <Panel title="The day so far" aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}>
+    <Panel
+      className={className}
+      title="The day so far"
+      aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}
+    >
       <table className={table.numbers}>
         <HeadRow names={['Kind', 'Ended', 'Won', 'Sum']} />
         <tbody>
