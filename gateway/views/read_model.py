@@ -21,7 +21,6 @@ from gateway.views.compact import (
     CompactFeatures,
     CompactSignal,
     PredictedBar,
-    SeriesRecord,
 )
 from gateway.views.configs import ConfigsView
 from gateway.views.dead_letters import OpenLetters
@@ -271,9 +270,9 @@ class ReadModel:
         """Return the view of a symbol at a timeframe; an empty one before its first record."""
         return self._series.get((symbol, timeframe_ms)) or SeriesView(symbol, timeframe_ms)
 
-    def _view_for(self, record: SeriesRecord) -> SeriesView:
-        """Return the view that a record belongs to, created by its first one."""
-        key = (record.symbol, record.timeframe_ms)
+    def _view_for(self, symbol: str, timeframe_ms: int) -> SeriesView:
+        """Return the view of a symbol at a timeframe, created by its first record."""
+        key = (symbol, timeframe_ms)
         view = self._series.get(key)
         if view is None:
             view = self._series[key] = SeriesView(*key)
@@ -311,7 +310,7 @@ class ReadModel:
 
     def _bar(self, bar: Bar, arrival: Arrival) -> None:
         compact = CompactBar.from_arrival(bar, arrival)
-        self._view_for(bar).bars.put(bar.event_time_ms, compact)
+        self._view_for(bar.symbol, bar.timeframe_ms).bars.put(bar.event_time_ms, compact)
         if compact.recorded and bar.timeframe_ms != self._recorded_ms:
             self._recorded_ms = min(bar.timeframe_ms, self._recorded_ms or bar.timeframe_ms)
             self.timeframes = running_timeframes(self._named_ms, self._recorded_ms)
@@ -320,17 +319,20 @@ class ReadModel:
         names = tuple(vector.values)
         names = self.feature_names = self._feature_names.setdefault(names, names)
         compact = CompactFeatures.from_vector(vector, names)
-        self._view_for(vector).features.put(vector.event_time_ms, compact)
+        view = self._view_for(vector.symbol, vector.timeframe_ms)
+        view.features.put(vector.event_time_ms, compact)
 
     def _regime(self, regime: RegimeProbabilities, arrival: Arrival) -> None:
-        self._view_for(regime).regimes.put(regime.event_time_ms, arrival.raw)
+        view = self._view_for(regime.symbol, regime.timeframe_ms)
+        view.regimes.put(regime.event_time_ms, arrival.raw)
 
     def _signal(self, signal: Signal, arrival: Arrival) -> None:
         compact = CompactSignal.from_arrival(signal, arrival)
         if self._signals is not None:
             self._signals[compact.signal_id] = compact
         self.horizon.setdefault(compact.partition, compact.offset)
-        pushed_out = self._view_for(compact).signals.put(compact.event_time_ms, compact)
+        view = self._view_for(compact.symbol, compact.timeframe_ms)
+        pushed_out = view.signals.put(compact.event_time_ms, compact)
         if pushed_out:
             self._forget(pushed_out)
 
@@ -346,8 +348,10 @@ class ReadModel:
         self.acknowledged.setdefault(acknowledged.signal_id, acknowledged)
 
     def _score(self, score: ScoredSignal, arrival: Arrival) -> None:
-        key = score.signal_time_ms, score.signal_id
-        self._view_for(score).scores.put(key, LateOutcome(arrival.raw, read_call))
+        fields = score.__dict__  # as in CompactSignal
+        view = self._view_for(fields["symbol"], fields["timeframe_ms"])
+        key = fields["signal_time_ms"], fields["signal_id"]
+        view.scores.put(key, LateOutcome(arrival.raw, read_call))
         self.calls_changes += 1
 
     def _totals(self, totals: ScoreTotals, _: Arrival) -> None:
@@ -356,8 +360,8 @@ class ReadModel:
 
     def _explanation(self, explanation: Explanation, arrival: Arrival) -> None:
         key = (explanation.event_time_ms, explanation.model_version)
-        compact = CompactExplanation.from_arrival(arrival)
-        self._view_for(explanation).explanations.put(key, compact)
+        view = self._view_for(explanation.symbol, explanation.timeframe_ms)
+        view.explanations.put(key, CompactExplanation.from_arrival(arrival))
 
     def _tick(self, tick: ClockTick, arrival: Arrival) -> None:
         """Take a tick that follows from the one before, or that a second tick confirms."""
