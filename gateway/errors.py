@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -27,6 +28,7 @@ from starlette.types import Scope
 from gateway.envelope import Envelope, encode, failure, is_enveloped
 
 EVENT_STREAM = "text/event-stream"
+LONGEST_VALUE = 60
 UNREAD = "There was an error parsing the body"  # FastAPI, of bytes that stop the parser
 
 
@@ -108,8 +110,8 @@ def error_response(
     return Response(body, status, headers, media_type="application/json")
 
 
-def describe(errors: Sequence[Any]) -> str:
-    """Return one line that names each wrong field and what was expected of it."""
+def describe(errors: Sequence[Any], *, values: bool = True) -> str:
+    """Return one line that names each wrong field, what was expected of it, and what it was."""
     parts = []
     for error in errors:
         if error["type"] == "json_invalid":
@@ -120,8 +122,19 @@ def describe(errors: Sequence[Any]) -> str:
         message = error["msg"].removeprefix("Value error, ")
         if error["type"] == "string_unicode":
             message = "expected valid Unicode, got a lone surrogate"
-        parts.append(f"{place or 'body'}: {message}")
+        told = not values or "got " in message
+        parts.append(f"{place or 'body'}: {message}{'' if told else _got(error)}")
     return "; ".join(parts)
+
+
+def _got(error: Any) -> str:
+    """Return the value that was wrong; nothing of a header, which may be a secret, or of a list."""
+    value = error.get("input")
+    secret, whole = error["loc"][:1] == ("header",), not isinstance(value, str | int | float | None)
+    if error["type"] == "missing" or secret or whole:
+        return ""
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return f", got {text}" if len(text) <= LONGEST_VALUE else f", got {text[:LONGEST_VALUE]}..."
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:

@@ -13,7 +13,7 @@ from gateway.views.jobs import JobView
 from schemas.configs import ConfigChanged
 from schemas.exits import EXIT_NAMES, ExitsRejected
 from schemas.research import Parameter, PerformanceSpec, TuningSpec, require_exits
-from schemas.search_space import resolve_space
+from schemas.search_space import SpaceRejected, resolve_space
 from streams.configs.job_defaults import JobSpec, entry_point, strategy_field, with_config
 
 
@@ -110,13 +110,7 @@ def _require_parameters(ctx: AppContext, name: str, spec: JobSpec) -> None:
     if not known:  # what a package holds, the worker knows
         return
     if isinstance(spec, TuningSpec):
-        try:
-            declared = {each: Parameter.model_validate(row) for each, row in known.items()}
-            resolve_space(spec, declared)
-        except ExitsRejected as rejected:
-            raise Refused(f"param_space: {rejected}") from None
-        except ValueError as rejected:
-            raise Refused(str(rejected)) from None
+        _require_space(spec, known)
         return
     field = "params" if isinstance(spec, PerformanceSpec) else "space"
     asked = getattr(spec, field)
@@ -133,6 +127,19 @@ def _require_parameters(ctx: AppContext, name: str, spec: JobSpec) -> None:
             require_exits(spec.fixed_exits, exits)
     except ExitsRejected as rejected:
         raise Refused(f"{field}: {rejected}") from None
+
+
+def _require_space(spec: TuningSpec, known: Mapping[str, Any]) -> None:
+    try:
+        declared = {name: Parameter.model_validate(row) for name, row in known.items()}
+    except ValidationError:  # a registry of another release, which the worker knows
+        return
+    try:
+        resolve_space(spec, declared)
+    except ExitsRejected as rejected:
+        raise Refused(f"param_space: {rejected}") from None
+    except SpaceRejected as rejected:
+        raise Refused(str(rejected)) from None
 
 
 def _parameters_by_strategy(ctx: AppContext) -> dict[str, Mapping[str, Any]]:

@@ -381,7 +381,7 @@ async def _end(stop: Coroutine[Any, Any, None]) -> None:
 
 def _cause(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return describe(error.errors()[:SHOWN_ERRORS])
+        return describe(error.errors()[:SHOWN_ERRORS], values=False)
     return str(error) if isinstance(error, ValueError) else repr(error)
 
 
