@@ -302,9 +302,10 @@ def _keep_times(stands: JournalEntry | None, said: dict[str, Any]) -> None:
     """Take times that are left out from the trade as it stands: adding it again adds nothing."""
     if stands is None:
         return
-    said["opened_ms"] = said["opened_ms"] or stands.trade.opened_ms
-    if said["exit"] is not None:
-        said["closed_ms"] = said["closed_ms"] or stands.trade.closed_ms
+    if said["opened_ms"] is None:
+        said["opened_ms"] = stands.trade.opened_ms
+    if said["exit"] is not None and said["closed_ms"] is None:
+        said["closed_ms"] = stands.trade.closed_ms
 
 
 async def _answer(

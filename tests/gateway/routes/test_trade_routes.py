@@ -118,6 +118,15 @@ async def test_a_trade_that_is_added_again_without_its_times_is_the_same(journal
     assert (await add(journal, {"trade_id": "mine-1"}))["outcome"]["code"] == "same"
 
 
+async def test_a_time_of_zero_is_not_one_that_is_left_out(journal):
+    times = {"opened_ms": 0, "closed_ms": 1}
+    await add(journal, {"trade_id": "mine-1", **times})
+    await add(journal, {"trade_id": "mine-2", "opened_ms": 1, "closed_ms": 1})
+
+    assert "correct it" in await add(journal, {"trade_id": "mine-1", "closed_ms": 0}, 409)
+    assert "correct it" in await add(journal, {"trade_id": "mine-2", **times}, 409)
+
+
 async def test_a_computed_price_is_taken_as_far_as_prices_go(journal):
     trade = (await add(journal, {"exit": 1798.5838202865068}))["trade"]["trade"]
 
