@@ -13,7 +13,6 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -242,16 +241,19 @@ class ModelWatch:
     def _latest(self, changes: list[ModelChanged]) -> list[ModelChanged]:
         """Return the changes of each timeframe that can matter; nobody waits for the others.
 
-        Those fit in memory, or had their bar to come when the newest was made; and the one before.
+        Their models fit in memory, or had their bar to come when the newest was made; and the one
+        before. A model that comes back is counted once: rollbacks in a row need one bar each, and
+        a process that was away has all of those bars before it.
         """
-        later: Counter[int] = Counter()
+        later: dict[int, set[str]] = {}
         now_ms: dict[int, int] = {}
         served: set[int] = set()  # timeframes whose change that counts by now is among them
         latest = []
         for change in reversed(changes):
             length_ms = change.model.timeframe_ms
-            later[length_ms] += 1
-            if later[length_ms] <= MODELS_IN_MEMORY or length_ms not in served:
+            models = later.setdefault(length_ms, set())
+            models.add(change.model.model_version)
+            if len(models) <= MODELS_IN_MEMORY or length_ms not in served:
                 latest.append(change)
                 if change.effective_from_ms <= now_ms.setdefault(length_ms, change.event_time_ms):
                     served.add(length_ms)

@@ -135,22 +135,32 @@ def loaded_of_past(bootstrap, changes):
 
 @pytest.mark.kafka
 def test_of_the_past_only_the_latest_models_are_loaded(pipeline_topics, tmp_path):
-    model = small_model(tmp_path)
+    models = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 3)]
 
     loaded = loaded_of_past(
-        pipeline_topics, [change_to(model, minute) for minute in range(MODELS_IN_MEMORY + 3)]
+        pipeline_topics, [change_to(model, minute) for minute, model in enumerate(models)]
     )
 
     assert loaded == [close_time(minute) for minute in range(3, MODELS_IN_MEMORY + 3)]
 
 
 @pytest.mark.kafka
+def test_of_the_past_a_row_of_rollbacks_is_loaded_whole(pipeline_topics, tmp_path):
+    models = [small_model(tmp_path, seed=seed) for seed in (1, 2)]
+    changes = [change_to(models[minute % 2], minute) for minute in range(3 * MODELS_IN_MEMORY)]
+
+    assert loaded_of_past(pipeline_topics, changes) == [
+        change.effective_from_ms for change in changes
+    ]
+
+
+@pytest.mark.kafka
 def test_of_the_past_all_changes_that_have_their_bar_to_come_are_loaded(pipeline_topics, tmp_path):
-    model = small_model(tmp_path)
-    to_come = [change_to(model, minute) for minute in range(20, 20 + 2 * MODELS_IN_MEMORY)]
+    first, *models = [small_model(tmp_path, seed=seed) for seed in range(2 * MODELS_IN_MEMORY)]
+    to_come = [change_to(model, minute) for minute, model in enumerate(models, 20)]
     told = [each.model_copy(update={"event_time_ms": close_time(15)}) for each in to_come]
 
-    loaded = loaded_of_past(pipeline_topics, [change_to(model, 1), change_to(model, 10), *told])
+    loaded = loaded_of_past(pipeline_topics, [change_to(first, 1), change_to(first, 10), *told])
 
     assert loaded == [close_time(10), *(each.effective_from_ms for each in told)]
 

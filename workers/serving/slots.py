@@ -302,6 +302,16 @@ def _as_row(chances: ClassProbabilities) -> NDArray[np.float64]:
     return np.array([chances.sell, chances.neutral, chances.buy])
 
 
+def _fitting(slots: Sequence[tuple[int, LoadedEnsemble]], most: int) -> int:
+    """Return how many of the slots, from the last one back, are of ``most`` models at most."""
+    known = set[str]()
+    for count, (_, loaded) in enumerate(reversed(slots)):
+        known.add(loaded.version)
+        if len(known) > most:
+            return count
+    return len(slots)
+
+
 @dataclass
 class Slots:
     """Every loaded model by its timeframe and the bar from which it serves.
@@ -310,7 +320,8 @@ class Slots:
 
     Attributes:
         capacity: Models of a timeframe in memory; more while changes to come need them. A replay
-            reads symbols one after the other, so it needs all models of its past.
+            reads symbols one after the other, so it needs all models of its past. One that serves
+            again and again is one: who was away needs all of its bars.
         on_switch: Called with the model and the bar when a newer one answers for the first time.
         way: Of batches, before the loading of a model.
     """
@@ -334,7 +345,7 @@ class Slots:
         slots.sort(key=lambda slot: slot[0])
         now_ms = min(change.event_time_ms, self._newest_ms.get(timeframe_ms, LAST_MS))
         to_come = sum(slot[0] > now_ms for slot in slots)  # the one before them answers until then
-        kept = tuple(slots[-max(self.capacity, to_come + 2) :])
+        kept = tuple(slots[-max(_fitting(slots, self.capacity), to_come + 2) :])
         self._serving = self._serving | {timeframe_ms: kept}
 
     def in_memory(self, model: ModelRegistered) -> LoadedEnsemble | None:

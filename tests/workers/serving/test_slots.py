@@ -92,14 +92,25 @@ def test_models_are_found_by_version_and_the_newest_by_strategy(tmp_path):
 
 
 def test_only_the_last_models_stay_in_memory(tmp_path):
-    model = small_model(tmp_path)
-    loaded, slots = load_ensemble(model), Slots()
+    models = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 2)]
+    slots = Slots()
 
-    for minute in range(MODELS_IN_MEMORY + 2):
-        slots.put(change_to(model, minute), loaded)
+    for minute, model in enumerate(models):
+        slots.put(change_to(model, minute), load_ensemble(model))
 
     assert serving(slots, 1) is None
-    assert serving(slots, 2) == model.model_version
+    assert serving(slots, 2) == models[2].model_version
+
+
+def test_who_was_away_answers_every_bar_of_a_row_of_rollbacks(tmp_path):
+    models = [small_model(tmp_path, seed=seed) for seed in (1, 2)]
+    loaded, slots = [load_ensemble(model) for model in models], Slots()
+
+    for minute in range(3 * MODELS_IN_MEMORY):
+        slots.put(change_to(models[minute % 2], minute), loaded[minute % 2])
+
+    answers = [serving(slots, minute) for minute in range(3 * MODELS_IN_MEMORY)]
+    assert answers == [models[m % 2].model_version for m in range(3 * MODELS_IN_MEMORY)]
 
 
 def test_the_model_that_serves_stays_while_many_changes_are_to_come(tmp_path):
