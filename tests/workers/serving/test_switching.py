@@ -9,10 +9,11 @@ import pytest
 
 from tests.fakes.small_models import small_model
 from tests.fakes.switching import SwitchedModels
+from workers.serving.slots import MODELS_IN_MEMORY
 
 
 def test_each_bar_is_answered_once_by_the_version_that_counts_under_twenty_switches(tmp_path):
-    models = [small_model(tmp_path, seed=seed) for seed in range(4)]
+    models = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 1)]
     switched = SwitchedModels(models)
 
     flow = switched.run(switches=20, lead=5, between=2)
@@ -25,7 +26,7 @@ def test_each_bar_is_answered_once_by_the_version_that_counts_under_twenty_switc
 
 @pytest.mark.audit
 def test_a_thousand_switches_lose_no_bar_keep_no_memory_and_hold_no_prediction_up(tmp_path, capsys):
-    models = [small_model(tmp_path, seed=seed) for seed in range(4)]
+    models = [small_model(tmp_path, seed=seed) for seed in range(MODELS_IN_MEMORY + 1)]
     switched = SwitchedModels(models)
 
     flow = switched.run(switches=1_000, lead=60, between=20)
