@@ -22,14 +22,14 @@ export function Day({ day, className }: Props) {
       aside={<span className={text.aside}>{dayText(day.from_ms)}, UTC</span>}
     >
       <table className={table.numbers}>
-        <HeadRow names={['Kind', 'Ended', 'Won', 'Sum']} />
+        <HeadRow names={['Kind', 'Ended', 'Won', 'Net return of one']} />
         <tbody>
           {KINDS.map(({ kind, name }) => (
             <tr key={kind}>
               <th scope="row">{name}</th>
               <td>{countText(day[kind]?.trades ?? 0)}</td>
               <td>{percent(day[kind]?.hit_rate)}</td>
-              <td>{signedPercent(day[kind]?.net_return)}</td>
+              <td>{signedPercent(day[kind]?.expectancy)}</td>
             </tr>
           ))}
         </tbody>
