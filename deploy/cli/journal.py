@@ -206,7 +206,10 @@ def _all_trades(address: str, ticker: str | None) -> Iterator[dict[str, Any]]:
 
 @app.command("import")
 def import_trades(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="CSV with a header."),
+    ],
     *,
     dry_run: DryRun = False,
     url: Url = None,

@@ -94,6 +94,12 @@ async def test_a_file_that_is_no_text_is_named(gateway, tmp_path):
     assert f"{file}: no UTF-8 text" in refused.stderr
 
 
+async def test_a_file_that_is_not_there_is_named(gateway, tmp_path):
+    refused = await call(gateway, "journal", "import", str(tmp_path / "none.csv"), code=2)
+
+    assert "none.csv' does not exist" in refused.stderr
+
+
 async def test_a_line_that_has_moved_is_the_same_trade_and_two_alike_are_two(gateway, tmp_path):
     header, old = "ticker,action,opened\n", "BTC-USD,skipped,2025-06-15T15:11\n" * 2
     file = tmp_path / "mine.csv"
