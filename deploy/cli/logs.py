@@ -63,17 +63,17 @@ def _since(text: str | None) -> str:
     """Return the earliest time that is wanted, as the lines have it."""
     if text is None:
         return ""
-    if ago := re.fullmatch(r"(\d+)([smhd])", text):
-        moment = datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    else:
-        try:
+    try:
+        if ago := re.fullmatch(r"(\d+)([smhd])", text):
+            moment = datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        else:
             moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise fail(
-                f"--since {text!r} is no time; expected 90s, 15m, 2h, 1d or 2026-01-31T12:00", 2
-            ) from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat()
+        return moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):  # no time, or none of our calendar
+        raise fail(
+            f"--since {text!r} is no time; expected 90s, 15m, 2h, 1d or 2026-01-31T12:00", 2
+        ) from None
 
 
 def _print(lines: list[Line], *, as_json: bool) -> None:

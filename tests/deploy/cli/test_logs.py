@@ -78,6 +78,8 @@ def test_lines_are_chosen(words, expected):
         (("banana",), "no log of banana; there are ingest, market"),
         (("--level", "loud"), "level 'loud' is unknown; expected debug, info"),
         (("--since", "soon"), "--since 'soon' is no time; expected 90s"),
+        (("--since", "9" * 20 + "d"), "is no time; expected 90s"),
+        (("--since", "0001-01-01T00:00+05:00"), "is no time; expected 90s"),
     ],
 )
 def test_a_wrong_call_is_told_with_what_would_be_right(words, said):
