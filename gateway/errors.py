@@ -122,7 +122,8 @@ def describe(errors: Sequence[Any], *, values: bool = True) -> str:
         message = error["msg"].removeprefix("Value error, ")
         if error["type"] == "string_unicode":
             message = "expected valid Unicode, got a lone surrogate"
-        told = not values or "got " in message
+        # What the project refuses itself tells the value in its own words.
+        told = not values or "got " in message or error["type"] == "value_error"
         parts.append(f"{place or 'body'}: {message}{'' if told else _got(error)}")
     return "; ".join(parts)
 

@@ -52,6 +52,12 @@ async def test_a_refused_query_names_value_and_expectation(gateway: RunningGatew
     assert "limit: Input should be greater than or equal to 1, got '0'" in response.text
 
 
+def test_a_value_that_the_message_tells_is_told_once():
+    error = {"type": "value_error", "loc": ("ticker",), "msg": "XRP is unknown", "input": "XRP"}
+
+    assert describe([error]) == "ticker: XRP is unknown"
+
+
 def test_a_header_is_never_repeated():
     error = {"type": "string_type", "loc": ("header", "X-API-Key"), "msg": "no", "input": "secret"}
 
