@@ -17,8 +17,8 @@ from schemas.market import Bar
 from schemas.signals import Signal
 
 
-class SeriesRecord(Protocol):
-    """A record of one symbol at one timeframe."""
+class PredictedBar(Protocol):
+    """One bar as one model predicted it: a signal tells which, and so does a prediction."""
 
     @property
     def symbol(self) -> str:
@@ -29,10 +29,6 @@ class SeriesRecord(Protocol):
     def timeframe_ms(self) -> int:
         """Length of the bar."""
         ...
-
-
-class PredictedBar(SeriesRecord, Protocol):
-    """One bar as one model predicted it: a signal tells which, and so does a prediction."""
 
     @property
     def event_time_ms(self) -> int:

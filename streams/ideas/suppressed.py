@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from pydantic import Field
 
 from schemas.ideas import SuppressedBy, SuppressedTotals
@@ -22,21 +20,6 @@ class IdeaCounts(Record):
 NO_COUNTS = IdeaCounts()
 
 
-# Fields that a bar reads at once: one after the other they cost twice as much.
-_COUNTED = itemgetter("from_ms", "decided", "reasons")
-_TOLD = itemgetter(
-    "strategy",
-    "symbol",
-    "timeframe_ms",
-    "event_time_ms",
-    "available_time_ms",
-    "signal_id",
-    "direction",
-    "grade",
-    "expected_net_return",
-)
-
-
 def suppressed(
     counts: IdeaCounts, signal: Signal, reason: SuppressedBy
 ) -> tuple[IdeaCounts, SuppressedTotals]:
@@ -44,11 +27,11 @@ def suppressed(
 
     That is told with the newest signal of them, and its reason.
     """
-    from_ms, decided, before = _COUNTED(counts.__dict__)
-    strategy, symbol, timeframe_ms, now_ms, known_ms, signal_id, direction, grade, expected = _TOLD(
-        signal.__dict__
-    )
-    from_ms = from_ms if before else now_ms
+    # Read off the records' dicts: an attribute of a record takes three times as long.
+    said, counted = signal.__dict__, counts.__dict__
+    strategy, symbol, timeframe_ms = said["strategy"], said["symbol"], said["timeframe_ms"]
+    now_ms, decided, before = said["event_time_ms"], counted["decided"], counted["reasons"]
+    from_ms = counted["from_ms"] if before else now_ms
     reasons = before | {reason: before.get(reason, 0) + 1}
     after = IdeaCounts.unchecked(from_ms=from_ms, decided=decided, reasons=reasons)
     totals = SuppressedTotals.unchecked(
@@ -57,14 +40,14 @@ def suppressed(
         symbol=symbol,
         timeframe_ms=timeframe_ms,
         event_time_ms=now_ms,
-        available_time_ms=known_ms,
+        available_time_ms=said["available_time_ms"],
         from_ms=from_ms,
         decided=decided,
         reasons=reasons,
-        signal_id=signal_id,
+        signal_id=said["signal_id"],
         reason=reason,
-        direction=direction,
-        grade=grade,
-        expected_net_return=expected,
+        direction=said["direction"],
+        grade=said["grade"],
+        expected_net_return=said["expected_net_return"],
     )
     return after, totals
